@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6 language mode (strict concurrency), warnings are errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "sxfile",
+    products: [
+        .executable(name: "sxfile", targets: ["sxfile"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // C libraries: a module map and a shim header each.
+        .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
+        .target(
+            name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
+
+        // Pure: values in, values out.
+        library("WireFormat"),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSodium"]),
+        library("ChatProtocol", ["WireFormat"]),
+        library("DoubleRatchet", ["WireFormat", "Primitives"]),
+        library("SMPProtocol", ["WireFormat", "Primitives"]),
+        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol", collections]),
+
+        // Edges: sockets, disks, the database.
+        library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
+        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("Database", [grdb, system]),
+        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPRelay",
+            [
+                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging, system, grdb,
+                collections,
+            ]),
+        library(
+            "AgentLink",
+            [
+                "SMPClient", "SMPProtocol", "DoubleRatchet", "Primitives", "WireFormat", "Database", nioCore, nioPosix,
+                logging, collections, grdb,
+            ]),
+        library(
+            "Engine",
+            [
+                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "Database", "Primitives", "SMPProtocol",
+                "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
+            ]),
+        .executableTarget(
+            name: "sxfile",
+            dependencies: [
+                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system, arguments,
+            ],
+            swiftSettings: strict),
+
+        tests("WireFormatTests", ["WireFormat"]),
+        tests("PrimitivesTests", ["Primitives"]),
+        tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
+        tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
+        tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
+        tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
+        tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix]),
+        tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
+        tests("DatabaseTests", ["Database"]),
+        tests(
+            "SMPRelayTests",
+            ["SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        tests(
+            "AgentLinkTests",
+            [
+                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
+                nioCore, nioPosix, logging,
+            ]),
+    ]
+)
