@@ -11,6 +11,7 @@ public enum WireError: Error, Equatable, Sendable {
 }
 
 extension WireError: CustomStringConvertible {
+    /// One lower-case sentence.
     public var description: String {
         switch self {
         case .truncated(let needed, let available):

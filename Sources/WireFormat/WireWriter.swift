@@ -57,7 +57,8 @@ public struct WireWriter: Sendable {
     public mutating func bool(_ value: Bool) { u8(value ? UInt8(ascii: "T") : UInt8(ascii: "F")) }
 
     /// `N[x]`: a count byte and the items, at most 255.
-    public mutating func list<Values: Collection>(_ values: Values, _ write: (inout WireWriter, Values.Element) -> Void) {
+    public mutating func list<Values: Collection>(_ values: Values, _ write: (inout WireWriter, Values.Element) -> Void)
+    {
         precondition(values.count <= Int(UInt8.max), "a list holds at most 255 items")
         u8(UInt8(values.count))
         for value in values { write(&self, value) }

@@ -1,1 +1,121 @@
+import Primitives
 import Testing
+
+/// Known answers of the SimpleX protocols' primitives, checked by execution with OpenSSL 3.0 and libsodium 1.0.18.
+@Suite struct KnownAnswers {
+    static let key = (0..<32).map { UInt8($0) }
+
+    @Test func blockBoxIsHSalsaThenSecretbox() throws {
+        let nonce = (0..<24).map { UInt8($0) }
+        let box = BoxKey(sharedSecret: Self.key)
+        let sealed = box.seal(Array("hello".utf8), nonce: nonce)
+        #expect(hex(sealed) == "36b6b5a5ae4454bef6c196db32f2f49703ebb0dcaf")
+        #expect(try box.open(sealed, nonce: nonce) == Array("hello".utf8))
+        var altered = sealed
+        altered[20] ^= 1
+        #expect(throws: PrimitiveError.authenticationFailed) { try box.open(altered, nonce: nonce) }
+        #expect(throws: PrimitiveError.authenticationFailed) { try box.open(sealed.prefix(15), nonce: nonce) }
+    }
+
+    @Test func chainInitAndStep() {
+        let salt = [UInt8](repeating: 1, count: 32)
+        let secret = [UInt8](repeating: 2, count: 32)
+        let chains = HKDF.sha512(salt: salt, secret: secret, info: "SimpleXSbChainInit", count: 64)
+        #expect(hex(chains[..<32]) == "88bf297f5dc178721d4ddd467a944d8dbd40dc71c407e7f497f093cb7175bfb8")
+        #expect(hex(chains[32...]) == "04d4bbf27a9aa4eead0f18df341007070bfd2929c30b574afe65027a44c80fc1")
+        let step = HKDF.sha512(salt: [], secret: chains[..<32], info: "SimpleXSbChain", count: 88)
+        #expect(hex(step[..<32]) == "de75da211d49ea48cfda31358cde2dfdc87c65874877c88230bd29879c4af53b")
+        #expect(hex(step[32..<64]) == "fb43f7b574245a1791bdac88d6cb38440aa2719273b2428faa62b8970fda37c8")
+        #expect(hex(step[64...]) == "2e591e08f4077860556e04115b6733160a9748a91f8b4b02")
+    }
+
+    @Test func aesGCMWithSixteenByteIV() throws {
+        let iv = (0..<16).map { UInt8($0) }
+        let (ciphertext, tag) = try AES256GCM.seal(
+            Array("hello".utf8), key: Self.key, iv: iv, associatedData: Array("ad".utf8))
+        #expect(hex(ciphertext) == "0f09cc1a56")
+        #expect(hex(tag) == "1332666cbebda98a3a8e743a890567e8")
+        let plain = try AES256GCM.open(
+            ciphertext, tag: tag, key: Self.key, iv: iv, associatedData: Array("ad".utf8))
+        #expect(plain == Array("hello".utf8))
+        #expect(throws: PrimitiveError.authenticationFailed) {
+            try AES256GCM.open(ciphertext, tag: tag, key: Self.key, iv: iv, associatedData: Array("AD".utf8))
+        }
+    }
+
+    @Test func keysHaveTheDocumentedPrefixes() throws {
+        #expect(hex(X25519PrivateKey().publicKey.spki.prefix(12)) == "302a300506032b656e032100")
+        #expect(hex(Ed25519PrivateKey().publicKey.spki.prefix(12)) == "302a300506032b6570032100")
+        #expect(hex(X448PrivateKey().publicKey.spki.prefix(12)) == "3042300506032b656f033900")
+        let ed448 = try Ed448PublicKey(raw: [UInt8](repeating: 0, count: 57))
+        #expect(hex(ed448.spki.prefix(12)) == "3043300506032b6571033a00")
+    }
+
+    /// RFC 7748, section 6.1 and 6.2: the secret that Alice and Bob share.
+    @Test func agreementOfRFC7748() throws {
+        let alice = try X25519PrivateKey(raw: bytes("77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a"))
+        let bob = try X25519PublicKey(raw: bytes("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"))
+        #expect(
+            try hex(alice.agree(with: bob).bytes) == "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+        let alice448 = try X448PrivateKey(
+            raw: bytes(
+                "9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28d"
+                    + "d9c9baf574a9419744897391006382a6f127ab1d9ac2d8c0a598726b"))
+        #expect(
+            hex(alice448.publicKey.raw) == "9b08f7cc31b7e3e67d22d5aea121074a273bd2b83de09c63faa73d2c"
+                + "22c5d9bbc836647241d953d40c5b12da88120d53177f80e532c41fa0")
+        let bob448 = X448PrivateKey()
+        #expect(try alice448.agree(with: bob448.publicKey) == bob448.agree(with: alice448.publicKey))
+        let smallOrder = try X25519PublicKey(raw: [UInt8](repeating: 0, count: 32))
+        #expect(throws: PrimitiveError.invalidKey) { try alice.agree(with: smallOrder) }
+    }
+
+    /// RFC 8032, section 7.1, test 2.
+    @Test func signatureOfRFC8032() throws {
+        let key = try Ed25519PrivateKey(seed: bytes("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"))
+        #expect(hex(key.publicKey.raw) == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+        let signature = key.sign([0x72])
+        #expect(hex(signature.prefix(8)) == "92a009a9f0d4cab8")
+        #expect(key.publicKey.isValid(signature: signature, for: [0x72]))
+        #expect(!key.publicKey.isValid(signature: signature, for: [0x73]))
+        #expect(!key.publicKey.isValid(signature: signature.prefix(63), for: [0x72]))
+    }
+
+    @Test func authKeysByKind() throws {
+        let x25519 = X25519PrivateKey().publicKey
+        let ed25519 = Ed25519PrivateKey().publicKey
+        #expect(try AuthKey(spki: x25519.spki) == .x25519(x25519))
+        #expect(try AuthKey(spki: ed25519.spki) == .ed25519(ed25519))
+        #expect(throws: PrimitiveError.invalidKey) { try AuthKey(spki: x25519.spki.dropLast()) }
+        #expect(throws: PrimitiveError.invalidKey) { try AuthKey(spki: []) }
+    }
+
+    @Test func hashes() {
+        let abc = Array("abc".utf8)
+        #expect(hex(SHA256.hash(abc)).hasPrefix("ba7816bf8f01cfea414140de5dae2223"))
+        #expect(hex(SHA256.hash([])).hasPrefix("e3b0c44298fc1c149afbf4c8996fb924"))
+        #expect(hex(SHA512.hash(abc)).hasPrefix("ddaf35a193617abacc417349ae204131"))
+        #expect(hex(SHA3_384.hash(abc)).hasPrefix("ec01498288516fc926459f58e2c6ad8d"))
+        var hasher = SHA256Hasher()
+        hasher.update(abc[..<1])
+        hasher.update(abc[1...])
+        #expect(hasher.finish() == SHA256.hash(abc))
+    }
+
+    @Test func secretsStayOutOfText() {
+        let secret = SecretBytes([1, 2, 3])
+        #expect("\(secret)" == "<3 secret bytes>")
+        #expect(secret == SecretBytes([1, 2, 3]))
+        #expect(secret != SecretBytes([1, 2, 4]))
+        #expect(secret != SecretBytes([1, 2]))
+    }
+}
+
+private func hex(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+private func bytes(_ hex: String) -> [UInt8] {
+    let digits = Array(hex)
+    return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+}

@@ -1,0 +1,103 @@
+import COpenSSL
+
+/// SHA-256 (FIPS 180-4).
+public enum SHA256 {
+    /// The 32-byte digest of `bytes`.
+    public static func hash(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        bytes.withBytes { input in
+            makeBytes(count: 32) { output in _ = COpenSSL.SHA256(input.start, input.count, output) }
+        }
+    }
+}
+
+/// SHA-256 of bytes that come in pieces.
+public struct SHA256Hasher: ~Copyable {
+    private let context: OpaquePointer
+
+    /// Starts with no bytes.
+    public init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, sha256Algorithm.pointer, nil) == 1 else {
+            preconditionFailure("OpenSSL has no memory or no SHA-256")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    /// Takes in `bytes`.
+    public mutating func update(_ bytes: some Collection<UInt8>) {
+        bytes.withBytes { input in _ = EVP_DigestUpdate(context, input.start, input.count) }
+    }
+
+    /// The 32-byte digest of everything taken in.
+    public consuming func finish() -> [UInt8] {
+        makeBytes(count: 32) { output in _ = EVP_DigestFinal_ex(context, output, nil) }
+    }
+}
+
+/// SHA-512 (FIPS 180-4).
+public enum SHA512 {
+    /// The 64-byte digest of `bytes`.
+    public static func hash(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        bytes.withBytes { input in
+            makeBytes(count: 64) { output in _ = COpenSSL.SHA512(input.start, input.count, output) }
+        }
+    }
+}
+
+/// SHA3-384 (FIPS 202).
+public enum SHA3_384 {
+    /// The 48-byte digest of `bytes`.
+    public static func hash(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        bytes.withBytes { input in
+            makeBytes(count: 48) { output in
+                _ = EVP_Digest(input.start, input.count, output, nil, EVP_sha3_384(), nil)
+            }
+        }
+    }
+}
+
+/// HKDF (RFC 5869).
+public enum HKDF {
+    /// Extract and expand with HMAC-SHA-512: `count` bytes, at most 255 × 64.
+    public static func sha512(
+        salt: some Collection<UInt8>, secret: some Collection<UInt8>, info: StaticString, count: Int
+    ) -> [UInt8] {
+        precondition(count <= 255 * 64, "HKDF-SHA512 gives at most 16,320 bytes")
+        // An absent salt and one of zeros are the same key for HMAC.
+        let pseudorandomKey = hmac(key: salt, secret)
+        var output: [UInt8] = []
+        output.reserveCapacity(count + 64)
+        var previous: [UInt8] = []
+        var counter: UInt8 = 1
+        while output.count < count {
+            info.withUTF8Buffer { previous.append(contentsOf: $0) }
+            previous.append(counter)
+            previous = hmac(key: pseudorandomKey, previous)
+            output.append(contentsOf: previous)
+            counter += 1
+        }
+        output.removeLast(output.count - count)
+        return output
+    }
+
+    private static func hmac(key: some Collection<UInt8>, _ message: some Collection<UInt8>) -> [UInt8] {
+        // HMAC() takes a null key as "the last one": give it an address even for no bytes.
+        let paddedKey = Array(key) + [0]
+        return message.withBytes { input in
+            makeBytes(count: 64) { output in
+                _ = HMAC(
+                    sha512Algorithm.pointer, paddedKey, Int32(paddedKey.count - 1), input.start, input.count, output,
+                    nil)
+            }
+        }
+    }
+}
+
+/// An algorithm fetched once: fetching costs more than hashing a short message.
+private struct Algorithm: @unchecked Sendable {
+    // OpenSSL's fetched algorithms are immutable and reference counted: any thread may use them.
+    let pointer: OpaquePointer?
+}
+private let sha256Algorithm = Algorithm(pointer: EVP_MD_fetch(nil, "SHA256", nil))
+private let sha512Algorithm = Algorithm(pointer: EVP_MD_fetch(nil, "SHA512", nil))
