@@ -53,10 +53,10 @@ import Testing
 
     /// RFC 7748, section 6.1 and 6.2: the secret that Alice and Bob share.
     @Test func agreementOfRFC7748() throws {
-        let alice = try X25519PrivateKey(raw: bytes("77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a"))
-        let bob = try X25519PublicKey(raw: bytes("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"))
+        let bob = try X25519PrivateKey(raw: bytes("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"))
+        let alice = try X25519PublicKey(raw: bytes("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"))
         #expect(
-            try hex(alice.agree(with: bob).bytes) == "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+            try hex(bob.agree(with: alice).bytes) == "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
         let alice448 = try X448PrivateKey(
             raw: bytes(
                 "9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28d"
@@ -67,7 +67,7 @@ import Testing
         let bob448 = X448PrivateKey()
         #expect(try alice448.agree(with: bob448.publicKey) == bob448.agree(with: alice448.publicKey))
         let smallOrder = try X25519PublicKey(raw: [UInt8](repeating: 0, count: 32))
-        #expect(throws: PrimitiveError.invalidKey) { try alice.agree(with: smallOrder) }
+        #expect(throws: PrimitiveError.invalidKey) { try bob.agree(with: smallOrder) }
     }
 
     /// RFC 8032, section 7.1, test 2.
