@@ -241,6 +241,19 @@ func root(_ chunks: UInt64) -> [UInt8] {
         #expect(machine.root == root(10))
     }
 
+    @Test func afterACrashWhatMayNeverHaveLeftIsNotTakenForUnderWay() throws {
+        var machine = try active(6)
+        var message: Int64 = 0
+        sendAll(&machine, from: &message, limit: 6)
+        _ = machine.handle(.deliveredThrough(40))
+        machine = try SendingMachine(plan: machine.plan, checkpoint: machine.checkpoint())
+        // 4 ends at 40 and is with the relay; 5 and 6 were on their way to it.
+        _ = machine.handle(
+            .want(Want(number: 1, seen: 30, ranges: ranges(4...UInt64.max)), openRangeFirst: false))
+        message = 1000
+        #expect(sendAll(&machine, from: &message) == [5, 6, 0])
+    }
+
     @Test("an orderly exit whose lane keeps what it has: nothing is sent again")
     func orderlyExit() throws {
         var machine = try active(10)
