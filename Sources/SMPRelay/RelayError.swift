@@ -26,6 +26,7 @@ public enum RelayError: Error, Equatable, Sendable {
 }
 
 extension RelayError: CustomStringConvertible {
+    /// One sentence that an operator can act on.
     public var description: String {
         switch self {
         case .directory(let path, let code): "cannot use \(path): \(systemText(code))"

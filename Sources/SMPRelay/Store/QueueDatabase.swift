@@ -114,13 +114,6 @@ final class QueueDatabase {
         }
     }
 
-    /// Moves the journal into the file and syncs it.
-    func checkpoint() throws(RelayError) {
-        do {
-            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
-        } catch { throw .database(Self.text(error)) }
-    }
-
     private func record(_ sql: String, _ argument: some DatabaseValueConvertible) throws(RelayError) -> QueueRecord? {
         try read { database in
             let statement = try database.cachedStatement(sql: sql)
@@ -159,5 +152,22 @@ final class QueueDatabase {
 
     private static func text(_ error: any Error) -> String {
         (error as? DatabaseError)?.message ?? String(describing: error)
+    }
+}
+
+/// Syncs the records now and then, through a connection of its own so that nobody waits for the disk.
+final class RecordSync: Sendable {
+    private let queue: DatabaseQueue
+
+    /// Opens the file that a `QueueDatabase` has made at `path`.
+    init(path: String) throws(RelayError) {
+        do { queue = try DatabaseQueue(path: path) } catch { throw .database(String(describing: error)) }
+    }
+
+    /// Moves the journal into the file and syncs it; costs nothing if there is nothing new.
+    func sync() throws(RelayError) {
+        do {
+            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
+        } catch { throw .database(String(describing: error)) }
     }
 }

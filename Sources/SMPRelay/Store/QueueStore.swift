@@ -38,11 +38,14 @@ package final class QueueStore {
         self.bounds = bounds
         for path in [directory, "\(directory)/spool"] { try Self.makeDirectory(path) }
         lock = try Self.lock("\(directory)/lock")
-        database = try QueueDatabase(path: "\(directory)/queues.db")
+        database = try QueueDatabase(path: Self.databasePath(directory))
         pool = DescriptorPool(limit: bounds.openFiles)
         queueCount = try database.count()
         storedBytes = try countStoredBytes()
     }
+
+    /// The records' file.
+    static func databasePath(_ directory: String) -> String { "\(directory)/queues.db" }
 
     private static func makeDirectory(_ path: String) throws(RelayError) {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .directory(path: path, errno: errno) }
@@ -139,11 +142,10 @@ package final class QueueStore {
 
     // MARK: Upkeep
 
-    /// Writes what was put off, and syncs the records.
+    /// Writes what was put off.
     package func flush(day: Int) throws(RelayError) {
         try database.touch(touched, day: day)
         touched = []
-        try database.checkpoint()
     }
 
     /// Hands the next `count` queues to `body`, going round all of them over many calls; whether the round is complete.

@@ -23,7 +23,8 @@ final class Spool {
     var isEmpty: Bool { head == tail }
 
     private let path: String
-    private let pool: DescriptorPool
+    /// Owned by the store, which outlives its spools.
+    private unowned let pool: DescriptorPool
     private var descriptor: Descriptor?
     /// The number of the first slot's message.
     private var base: UInt64 = 0
