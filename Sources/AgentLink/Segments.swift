@@ -1,0 +1,96 @@
+/// A message larger than one agent message travels as segments `#id.n.total bytes`: n counts from 0, id is the number of
+/// the first segment. A whole chat message starts with a digit or a space, so the two cannot be confused.
+struct Segment: Equatable, Sendable {
+    /// The agent message number of segment 0.
+    var first: Int64
+    /// Which one this is, from 0.
+    var number: Int
+    /// How many there are.
+    var total: Int
+    /// Its part of the message.
+    var body: ArraySlice<UInt8>
+
+    /// The longest message that is assembled: 4 MiB and 64 KiB.
+    static let messageLimit = 4 << 20 + 64 << 10
+    /// The longest agent message body, by the ratchet's padding without post-quantum keys.
+    static let bodyLimit = 15_795
+    /// Bytes of message in every segment but the last: room is left for the longest header.
+    static let payloadCount = bodyLimit - 40
+
+    /// Reads a segment; nil if `bytes` is a whole message or a damaged segment.
+    init?(_ bytes: ArraySlice<UInt8>) {
+        guard bytes.first == UInt8(ascii: "#"), let space = bytes.prefix(41).firstIndex(of: UInt8(ascii: " ")) else {
+            return nil
+        }
+        let fields = bytes[(bytes.startIndex + 1)..<space].split(
+            separator: UInt8(ascii: "."), omittingEmptySubsequences: false
+        ).map { Int64(String(decoding: $0, as: UTF8.self)) }
+        guard fields.count == 3, let first = fields[0], let number = fields[1], let total = fields[2], first > 0,
+            total > 0, total <= Int64(Self.messageLimit / Self.payloadCount + 1), number >= 0, number < total
+        else { return nil }
+        self.first = first
+        self.number = Int(number)
+        self.total = Int(total)
+        self.body = bytes[(space + 1)...]
+        // Every segment but the last is full, so that each one's place is known without the others.
+        guard body.count == Self.payloadCount || self.number == self.total - 1 && body.count <= Self.payloadCount else {
+            return nil
+        }
+    }
+
+    /// How many agent messages a message of `count` bytes takes.
+    static func count(for count: Int) -> Int {
+        count <= bodyLimit ? 1 : (count + payloadCount - 1) / payloadCount
+    }
+
+    /// The head of segment `number` of `total`.
+    static func header(first: Int64, number: Int, total: Int) -> [UInt8] { Array("#\(first).\(number).\(total) ".utf8) }
+}
+
+/// Puts the segments of one message together, in whatever order they come.
+struct Assembly: Sendable {
+    let first: Int64
+    let total: Int
+    private var bytes: [UInt8]
+    private var lastCount = 0
+    private(set) var present: [Bool]
+    private(set) var numbers: [Int64]
+
+    init(_ segment: Segment) {
+        first = segment.first
+        total = segment.total
+        bytes = [UInt8](repeating: 0, count: segment.total * Segment.payloadCount)
+        present = [Bool](repeating: false, count: segment.total)
+        numbers = [Int64](repeating: 0, count: segment.total)
+    }
+
+    /// Whether every segment is here.
+    var isComplete: Bool { present.allSatisfy { $0 } }
+    /// How many bytes it holds.
+    var byteCount: Int { bytes.count }
+
+    /// Puts a segment in its place; one that is there already, or of another shape, changes nothing.
+    mutating func insert(_ segment: Segment, id: Int64) {
+        guard segment.first == first, segment.total == total, !present[segment.number] else { return }
+        let start = segment.number * Segment.payloadCount
+        bytes.replaceSubrange(start..<start + segment.body.count, with: segment.body)
+        present[segment.number] = true
+        numbers[segment.number] = id
+        if segment.number == total - 1 { lastCount = segment.body.count }
+    }
+
+    /// The whole message.
+    consuming func message() -> [UInt8] {
+        bytes.removeLast(bytes.count - (total - 1) * Segment.payloadCount - lastCount)
+        return bytes
+    }
+
+    /// The segments that are here: number, agent message number, bytes.
+    var segments: [(number: Int, id: Int64, body: ArraySlice<UInt8>)] {
+        present.indices.filter { present[$0] }.map { number in
+            let start = number * Segment.payloadCount
+            let count = number == total - 1 ? lastCount : Segment.payloadCount
+            return (number, numbers[number], bytes[start..<start + count])
+        }
+    }
+}

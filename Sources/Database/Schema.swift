@@ -1,0 +1,147 @@
+import GRDB
+
+/// The tables, one migration a change. A published migration is never edited.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1") { db in
+            try db.execute(sql: version1)
+        }
+        return migrator
+    }
+
+    private static let version1 = """
+        -- Single values: settings (key 'setting.…'), the database's own device and inode, the boot id, the id counter.
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+        -- One duplex agent connection. Columns from `ratchet` on change with every batch of messages.
+        CREATE TABLE connections (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL,              -- contact, file
+            role TEXT NOT NULL,              -- initiator, joiner
+            state TEXT NOT NULL,             -- AgentLink's ConnectionState
+            link TEXT,                       -- the invitation: ours (initiator) or the one joined (joiner)
+            x3dh BLOB,                       -- private keys of the key agreement, until it is done
+            info BLOB,                       -- our connection information, to be sent with the confirmation
+            peerInfo BLOB,                   -- the peer's, from its confirmation
+            agentVersion INTEGER NOT NULL DEFAULT 0,
+            failure TEXT,                    -- why the state is failed
+            createdAt INTEGER NOT NULL,
+            ratchet BLOB,
+            sentId INTEGER NOT NULL DEFAULT 0,        -- the last sndMsgId used
+            sentHash BLOB,                            -- SHA-256 of that agent message
+            reservedId INTEGER NOT NULL DEFAULT 0,    -- sndMsgIds up to here may have been used
+            unstored INTEGER NOT NULL DEFAULT 0,      -- 1: messages beyond sentId were sent without being stored
+            receivedId INTEGER NOT NULL DEFAULT 0,    -- the highest sndMsgId received
+            receivedHash BLOB,
+            missing TEXT NOT NULL DEFAULT '',         -- ids below receivedId that never came: 'a-b,c-d'
+            lastUsedAt INTEGER NOT NULL DEFAULT 0
+        );
+
+        -- The one or two SMP queues of a connection.
+        CREATE TABLE queues (
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            direction TEXT NOT NULL,         -- receive, send
+            server TEXT NOT NULL,            -- smp://…
+            recipientId BLOB,                -- receive only
+            senderId BLOB NOT NULL,
+            authKey BLOB NOT NULL,           -- our private key for the commands on it
+            serverSecret BLOB,               -- receive only: secret shared with the server for its layer
+            endToEndKey BLOB NOT NULL,       -- our private X25519 key of the per-queue layer
+            peerKey BLOB,                    -- the peer's public one
+            senderKey BLOB,                  -- receive, slow flow: the key that the peer asked us to secure the queue with
+            messagingMode INTEGER NOT NULL,  -- 1: the sender may secure the queue
+            secured INTEGER NOT NULL DEFAULT 0,
+            version INTEGER NOT NULL DEFAULT 4,
+            PRIMARY KEY (connection, direction)
+        ) WITHOUT ROWID;
+        CREATE INDEX queuesByRecipient ON queues(recipientId);
+
+        -- Encrypted messages not yet with the relay, sent byte for byte in the order of their ids.
+        CREATE TABLE outbox (
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            messageId INTEGER NOT NULL,
+            body BLOB NOT NULL,              -- the SEND body
+            flags INTEGER NOT NULL DEFAULT 0,-- 1: without authorization (an unsecured queue)
+            PRIMARY KEY (connection, messageId)
+        ) WITHOUT ROWID;
+
+        -- Decrypted messages that were acknowledged and that the engine has not handled yet.
+        CREATE TABLE inbound (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            messageId INTEGER NOT NULL,
+            integrity TEXT NOT NULL,
+            body BLOB NOT NULL
+        );
+
+        -- Segments of messages under assembly.
+        CREATE TABLE segments (
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            firstId INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            total INTEGER NOT NULL,
+            messageId INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (connection, firstId, number)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE contacts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            named INTEGER NOT NULL DEFAULT 0,   -- 1: the user chose the name
+            connection INTEGER REFERENCES connections(id),
+            state TEXT NOT NULL,                -- invited, connecting, connected, failed, removed
+            reason TEXT,
+            verified INTEGER NOT NULL DEFAULT 0,
+            createdAt INTEGER NOT NULL
+        );
+
+        -- One row a transfer, small whatever the file's size. Ids come from the counter shared with messages.
+        CREATE TABLE transfers (
+            id INTEGER PRIMARY KEY,
+            direction TEXT NOT NULL,            -- send, receive
+            contact INTEGER NOT NULL REFERENCES contacts(id),
+            connection INTEGER REFERENCES connections(id),
+            inline INTEGER NOT NULL DEFAULT 0,  -- 1: x.msg.file on the contact's own connection
+            name TEXT NOT NULL,
+            size INTEGER,                       -- NULL: unknown
+            chunkSize INTEGER NOT NULL DEFAULT 262144,
+            mode INTEGER,
+            mtime INTEGER,
+            path TEXT,                          -- send: the source; receive: the final name once reserved
+            sourceIdentity TEXT,                -- send: device, inode, size, mtime, as at the offer
+            offerRef INTEGER,                   -- chatMsgId of the offer on the contact's connection
+            invitation TEXT,                    -- receive: the file connection's invitation
+            wish TEXT,                          -- accept, decline, cancel: what the user asked for and the engine has not done
+            wishPath TEXT,                      -- accept: -o, or NULL
+            destination TEXT,                   -- receive: ChunkIO's reservation record
+            state TEXT NOT NULL,                -- offered, accepted, active, sent, complete, declined, cancelled, failed
+            waiting TEXT,                       -- peer, relay-full, relay-down, space
+            lane TEXT,
+            laneWish TEXT NOT NULL DEFAULT 'auto',
+            reason TEXT,
+            failureCode INTEGER,                -- the exit code of the failure
+            endedBy TEXT,                       -- me, peer
+            checkpoint BLOB,                    -- TransferCore's
+            bootId TEXT,                        -- receive: boot in which the checkpoint's `written` counts
+            transferred INTEGER NOT NULL DEFAULT 0,
+            bytesPerSecond INTEGER,
+            message INTEGER,                    -- the text that came with it: messages.id
+            createdAt INTEGER NOT NULL,
+            updatedAt INTEGER NOT NULL
+        );
+        CREATE INDEX transfersByConnection ON transfers(connection);
+        CREATE INDEX transfersByState ON transfers(state);
+
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY,
+            direction TEXT NOT NULL,            -- send, receive
+            contact INTEGER NOT NULL REFERENCES contacts(id),
+            ref INTEGER,                        -- chatMsgId
+            text TEXT NOT NULL,
+            state TEXT NOT NULL,                -- send: queued, sent; receive: new, read
+            createdAt INTEGER NOT NULL
+        );
+        """
+}
