@@ -1,9 +1,9 @@
 import Glibc
 public import Logging
 public import NIOCore
+import SMPProtocol
 import Synchronization
 import TLSTransport
-import WireFormat
 
 /// An SMP server: versions 9 to 14, queues and messages kept in a directory.
 ///
@@ -34,7 +34,7 @@ public final class Relay: Sendable {
     public static func start(
         _ configuration: RelayConfiguration, group: any EventLoopGroup, logger: Logger
     ) async throws(RelayError) -> Relay {
-        if let password = configuration.createPassword, !isValid(password: password) { throw .password }
+        if let password = configuration.createPassword, !SMPServer.isPassword(password) { throw .password }
         let hub = try openHub(configuration)
         do throws(RelayError) {
             return try await start(configuration, hub: hub, group: group, logger: logger)
@@ -91,8 +91,7 @@ public final class Relay: Sendable {
         self.upkeep = upkeep
         port = listener.localAddress?.port ?? configuration.port
         let host = configuration.advertisedHost ?? configuration.host
-        let written = host.contains(":") ? "[\(host)]" : host
-        address = "smp://\(Base64.encode(fingerprint, .url))@\(written):\(port)"
+        address = SMPServer(fingerprint: fingerprint, hosts: [host], port: UInt16(clamping: port)).identity
     }
 
     /// Closes all connections and the store. Afterwards another relay can use the directory.
@@ -102,11 +101,6 @@ public final class Relay: Sendable {
         await connections.close()
         hub.close()
         await upkeep.value
-    }
-
-    private static func isValid(password: String) -> Bool {
-        !password.isEmpty && password.utf8.count <= 255
-            && password.utf8.allSatisfy { (0x21...0x7e).contains($0) && !"@:/".utf8.contains($0) }
     }
 
     private static func keepUp(

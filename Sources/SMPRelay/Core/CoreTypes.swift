@@ -1,7 +1,7 @@
 package import Primitives
 
 /// A message on its way to a recipient. It is sealed where it is written, outside of the core.
-package struct Delivery: Sendable {
+package struct OutgoingMessage: Sendable {
     /// The queue, as its recipient calls it.
     package let queue: QueueID
     package let message: StoredMessage
@@ -13,7 +13,7 @@ package struct Delivery: Sendable {
 package enum Reply: Sendable {
     case ok
     case queueMade(recipientID: QueueID, senderID: QueueID, senderCanSecure: Bool)
-    case message(Delivery)
+    case message(OutgoingMessage)
     case refused(Refusal)
 }
 
@@ -34,7 +34,7 @@ package enum Refusal: Sendable, Equatable {
 /// Something for a connection that did not ask for it.
 package struct Push: Sendable {
     package enum Event: Sendable {
-        case message(Delivery)
+        case message(OutgoingMessage)
         /// Another connection receives from the queue now.
         case ended(QueueID)
         /// The queue was deleted.

@@ -93,7 +93,7 @@ extension RelayCore {
         try expireMessages(of: queue, now: now)
         guard !queue.spool.isEmpty, let message = try queue.spool.read(queue.spool.head) else { return }
         connections[connection]?.got[id] = message.id
-        outcome.reply = .message(Delivery(queue: id, message: message, box: queue.box))
+        outcome.reply = .message(OutgoingMessage(queue: id, message: message, box: queue.box))
     }
 
     private mutating func secure(
@@ -144,7 +144,7 @@ extension RelayCore {
     /// The next message that the window allows, now under way.
     private mutating func nextDelivery(
         of queue: ActiveQueue, fresh: StoredMessage? = nil
-    ) throws(RelayError) -> Delivery? {
+    ) throws(RelayError) -> OutgoingMessage? {
         while hasNext(queue), let sequence = queue.subscription?.next {
             let isFresh = fresh != nil && sequence == queue.spool.tail - 1
             let message = isFresh ? fresh : try queue.spool.read(sequence)
@@ -155,7 +155,7 @@ extension RelayCore {
                 continue
             }
             queue.subscription?.unacknowledged.append(.init(sequence: sequence, id: message.id, tag: message.tag))
-            return Delivery(queue: queue.record.recipientID, message: message, box: queue.box)
+            return OutgoingMessage(queue: queue.record.recipientID, message: message, box: queue.box)
         }
         return nil
     }

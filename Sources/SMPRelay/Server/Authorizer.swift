@@ -1,4 +1,5 @@
 import Primitives
+import SMPProtocol
 
 /// Verifies the commands of one session, with the agreements it has made so far.
 struct Authorizer {
@@ -10,6 +11,7 @@ struct Authorizer {
     /// More queues than this at a time are agreed on again.
     private static let cacheLimit = 4096
     private static let dummyKey = AuthKey.ed25519(Ed25519PrivateKey().publicKey)
+    private static let dummyAgreement = AuthKey.x25519(X25519PrivateKey().publicKey)
     private static let dummyBox = BoxKey(sharedSecret: SecretBytes.random(32))
 
     init(sessionID: [UInt8], sessionKey: X25519PrivateKey) {
@@ -19,36 +21,19 @@ struct Authorizer {
 
     /// Whether `key` has authorized `transmission`. Without a key a dummy is verified, so that time does not tell.
     mutating func verifies(_ transmission: Transmission, by key: AuthKey?) -> Bool {
-        let authorization = transmission.authorization
-        var authorized: [UInt8] = []
-        authorized.reserveCapacity(1 + sessionID.count + transmission.authorized.count)
-        authorized.append(UInt8(sessionID.count))
-        authorized += sessionID
-        authorized += transmission.authorized
-        switch (key, authorization.count) {
-        case (.ed25519(let key), 64): return key.isValid(signature: authorization, for: authorized)
-        case (.ed448(let key), 114): return key.isValid(signature: authorization, for: authorized)
-        case (.x25519(let key), 80):
-            guard let box = box(with: key) else { return false }
-            return Self.opens(transmission, box, authorized)
+        let count = transmission.authorization.count
+        switch (key, count) {
+        case (.ed25519(_)?, 64), (.ed448(_)?, 114):
+            guard let key else { return false }
+            return transmission.isAuthorized(by: key, sessionID: sessionID, box: nil)
+        case (.x25519(let agreement)?, 80):
+            let box = box(with: agreement)
+            return transmission.isAuthorized(by: .x25519(agreement), sessionID: sessionID, box: box)
         default:
-            if authorization.count == 80 {
-                _ = Self.opens(transmission, Self.dummyBox, authorized)
-            } else if case .ed25519(let key) = Self.dummyKey {
-                let signature = authorization.count == 64 ? Array(authorization) : [UInt8](repeating: 1, count: 64)
-                _ = key.isValid(signature: signature, for: authorized)
-            }
+            let dummy = count == 80 ? Self.dummyAgreement : Self.dummyKey
+            _ = transmission.isAuthorized(by: dummy, sessionID: sessionID, box: Self.dummyBox)
             return false
         }
-    }
-
-    private static func opens(_ transmission: Transmission, _ box: BoxKey, _ authorized: [UInt8]) -> Bool {
-        guard transmission.correlation.count == BoxKey.nonceCount else { return false }
-        let hash = SHA512.hash(authorized)
-        guard let opened = try? box.open(transmission.authorization, nonce: transmission.correlation) else {
-            return false
-        }
-        return constantTimeEquals(opened, hash)
     }
 
     private mutating func box(with key: X25519PublicKey) -> BoxKey? {

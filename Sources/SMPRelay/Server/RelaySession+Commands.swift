@@ -1,77 +1,75 @@
 import Primitives
-import WireFormat
+import SMPProtocol
 
-/// An answer's bytes, and what follows it on the same connection.
+/// An answer, and what follows it on the same connection.
 struct Answer {
-    var command: [UInt8]
+    var response: ServerResponse
     var pushes: [Push] = []
 
-    init(_ command: [UInt8], pushes: [Push] = []) {
-        self.command = command
+    init(_ response: ServerResponse, pushes: [Push] = []) {
+        self.response = response
         self.pushes = pushes
     }
+
+    init(_ error: SMPServerError) { response = .error(error) }
 }
 
 extension RelaySession {
     /// Carries out one command.
-    mutating func answer(_ transmission: Transmission, version: UInt16, forwarding: BoxKey?) -> Answer {
+    mutating func answer(_ transmission: Transmission, _ agreed: Agreed) -> Answer {
         let command: ClientCommand
-        do throws(ClientCommand.Defect) {
-            command = try ClientCommand(transmission.command)
-        } catch {
-            switch error {
-            case .unknown: return Answer(ServerWord.unknown)
-            case .syntax: return Answer(ServerWord.syntax)
-            }
-        }
+        do { command = try ClientCommand(transmission.command) } catch { return Answer(SMPServerError(error)) }
         switch command {
         case .ping:
-            return isBare(transmission) ? Answer(ServerWord.pong) : Answer(ServerWord.hasAuthorization)
-        case .forward(let sealed):
-            guard isBare(transmission) else { return Answer(ServerWord.hasAuthorization) }
-            return forward(sealed, transmission.correlation, forwarding)
-        case .make(let queue): return make(queue, transmission)
-        case .recipient(let command): return receive(command, transmission)
-        case .send(let notifies, let body): return send(notifies, body, transmission, version)
+            return isBare(transmission) ? Answer(.pong) : Answer(.command(.hasAuth))
+        case .forwarded(let sealed):
+            guard isBare(transmission) else { return Answer(.command(.hasAuth)) }
+            return forward(sealed, transmission.correlationID, agreed.forwarding)
+        case .new(let queue): return make(queue, transmission)
+        case .send(let notify, let body): return send(notify, body, transmission, version: agreed.version)
         case .secureBySender(let key): return secure(key, transmission)
+        case .subscribe: return receive(.subscribe, transmission)
+        case .secure(let key): return receive(.secure(key), transmission)
+        case .acknowledge(let id): return receive(.acknowledge(id), transmission)
+        case .get: return receive(.get, transmission)
+        case .suspend: return receive(.turnOff, transmission)
+        case .delete: return receive(.delete, transmission)
         }
     }
 
     /// Whether a command has neither authorization nor queue.
     private func isBare(_ transmission: Transmission) -> Bool {
-        transmission.authorization.isEmpty && transmission.entity.isEmpty
+        transmission.authorization.isEmpty && transmission.entityID.isEmpty
     }
 
     private mutating func make(_ queue: ClientCommand.NewQueue, _ transmission: Transmission) -> Answer {
-        guard transmission.entity.isEmpty else { return Answer(ServerWord.hasAuthorization) }
-        guard !transmission.authorization.isEmpty else { return Answer(ServerWord.noAuthorization) }
+        guard transmission.entityID.isEmpty else { return Answer(.command(.hasAuth)) }
+        guard !transmission.authorization.isEmpty else { return Answer(.command(.noAuth)) }
         guard authorizer.verifies(transmission, by: queue.recipientKey), isAllowed(queue.password) else {
-            return Answer(ServerWord.authorization)
+            return Answer(.auth)
         }
         let deliveryKey = X25519PrivateKey()
-        guard let secret = try? deliveryKey.agree(with: queue.deliveryKey) else { return Answer(ServerWord.syntax) }
+        guard let secret = try? deliveryKey.agree(with: queue.agreementKey) else { return Answer(.command(.syntax)) }
         let connection = connection
         let outcome = hub.perform(connection) { core, now in
             core.create(
-                recipientKey: queue.recipientKey, deliverySecret: secret, senderCanSecure: queue.senderCanSecure,
-                subscribing: queue.isSubscribing, on: connection, now: now)
+                recipientKey: queue.recipientKey, deliverySecret: secret, senderCanSecure: queue.isSenderSecured,
+                subscribing: queue.subscribe, on: connection, now: now)
         }
         return answer(outcome, deliveryKey: deliveryKey.publicKey)
     }
 
-    private func isAllowed(_ given: ArraySlice<UInt8>?) -> Bool {
+    private func isAllowed(_ given: String?) -> Bool {
         guard let password else { return true }
-        return constantTimeEquals(Array(given ?? []), password)
+        return constantTimeEquals(Array((given ?? "").utf8), password)
     }
 
     private mutating func receive(_ command: RecipientCommand, _ transmission: Transmission) -> Answer {
-        guard !transmission.authorization.isEmpty else { return Answer(ServerWord.noAuthorization) }
-        guard !transmission.entity.isEmpty else { return Answer(ServerWord.noEntity) }
-        let id = QueueID(transmission.entity)
+        guard !transmission.authorization.isEmpty else { return Answer(.command(.noAuth)) }
+        guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
+        let id = QueueID(transmission.entityID)
         let key = id.flatMap { id in hub.look { $0.recipientKey(of: id) } ?? nil }
-        guard authorizer.verifies(transmission, by: key), let id, let key else {
-            return Answer(ServerWord.authorization)
-        }
+        guard authorizer.verifies(transmission, by: key), let id, let key else { return Answer(.auth) }
         let connection = connection
         return answer(
             hub.perform(connection) { core, now in
@@ -79,46 +77,70 @@ extension RelaySession {
             })
     }
 
+    /// SEND, direct or forwarded in `version`.
     mutating func send(
-        _ notifies: Bool, _ body: ArraySlice<UInt8>, _ transmission: Transmission, _ version: UInt16
+        _ notifies: Bool, _ body: ArraySlice<UInt8>, _ transmission: Transmission, version: UInt16
     ) -> Answer {
-        guard !transmission.entity.isEmpty else { return Answer(ServerWord.noEntity) }
+        guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
         var verified: AuthKey?
-        let id = QueueID(transmission.entity)
+        let id = QueueID(transmission.entityID)
         if !transmission.authorization.isEmpty {
             let credential = id.flatMap { id in hub.look { $0.senderCredential(of: id) } } ?? .unknown
             if case .key(let key) = credential { verified = key }
-            guard authorizer.verifies(transmission, by: verified) else { return Answer(ServerWord.authorization) }
+            guard authorizer.verifies(transmission, by: verified) else { return Answer(.auth) }
         }
-        guard let id else { return Answer(ServerWord.authorization) }
-        guard body.count <= ClientCommand.bodyLimit(version: version) else { return Answer(ServerWord.largeMessage) }
+        guard let id else { return Answer(.auth) }
+        guard body.count <= SMP.maximumMessageSize(version) else { return Answer(.largeMessage) }
         let submission = RelayCore.Submission(queue: id, key: verified, notifies: notifies, body: body)
         let connection = connection
         return answer(hub.perform(connection) { core, now in core.send(submission, on: connection, now: now) })
     }
 
+    /// SKEY, direct or forwarded: signed by the key that it brings.
     mutating func secure(_ key: AuthKey, _ transmission: Transmission) -> Answer {
-        guard !transmission.authorization.isEmpty else { return Answer(ServerWord.noAuthorization) }
-        guard !transmission.entity.isEmpty else { return Answer(ServerWord.noEntity) }
-        guard authorizer.verifies(transmission, by: key), let id = QueueID(transmission.entity) else {
-            return Answer(ServerWord.authorization)
+        guard !transmission.authorization.isEmpty else { return Answer(.command(.noAuth)) }
+        guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
+        guard authorizer.verifies(transmission, by: key), let id = QueueID(transmission.entityID) else {
+            return Answer(.auth)
         }
         return answer(hub.perform(connection) { core, now in core.secure(bySender: id, key: key, now: now) })
     }
 
     private mutating func answer(_ outcome: Outcome, deliveryKey: X25519PublicKey? = nil) -> Answer {
-        note(outcome)
-        let command: [UInt8]
+        if let failure = outcome.failure { note(failure) }
+        let response: ServerResponse
         switch outcome.reply {
-        case .ok: command = ServerWord.ok
-        case .message(let delivery): command = ServerWord.message(delivery)
-        case .refused(let refusal): command = ServerWord.refusal(refusal)
+        case .ok: response = .ok
+        case .message(let message): response = message.response
+        case .refused(let refusal): response = .error(SMPServerError(refusal))
         case .queueMade(let recipientID, let senderID, let senderCanSecure):
             guard let deliveryKey else { preconditionFailure("only NEW makes queues") }
-            command = ServerWord.queueMade(
-                recipientID: recipientID, senderID: senderID, deliveryKey: deliveryKey,
-                senderCanSecure: senderCanSecure)
+            response = .ids(
+                .init(
+                    recipientID: recipientID.bytes, senderID: senderID.bytes, serverKey: deliveryKey,
+                    isSenderSecured: senderCanSecure))
         }
-        return Answer(command, pushes: outcome.pushes)
+        return Answer(response, pushes: outcome.pushes)
+    }
+}
+
+extension SMPServerError {
+    /// What a client is told of a refusal.
+    init(_ refusal: Refusal) {
+        switch refusal {
+        case .authorization: self = .auth
+        case .prohibited: self = .command(.prohibited)
+        case .quota: self = .quota
+        case .noMessage: self = .noMessage
+        case .storage: self = .internal
+        }
+    }
+
+    /// What a client is told of bytes that are no command.
+    init(_ defect: ClientCommand.CommandSyntax) {
+        switch defect {
+        case .unknown: self = .command(.unknown)
+        case .syntax: self = .command(.syntax)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Primitives
+import SMPProtocol
 import WireFormat
 
 /// RFWD: a command of a client that hides behind another relay.
@@ -14,47 +15,38 @@ extension RelaySession {
     mutating func forward(
         _ sealed: ArraySlice<UInt8>, _ correlation: ArraySlice<UInt8>, _ proxy: BoxKey?
     ) -> Answer {
-        guard let proxy else { return Answer(ServerWord.prohibited) }
-        guard correlation.count == BoxKey.nonceCount, let opened = try? proxy.open(sealed, nonce: correlation) else {
-            return Answer(ServerWord.crypto)
+        guard let proxy else { return Answer(.command(.prohibited)) }
+        guard correlation.count == SMP.nonceSize, let opened = try? proxy.open(sealed, nonce: correlation) else {
+            return Answer(.crypto)
         }
-        guard let envelope = try? ForwardedEnvelope(opened[...]) else { return Answer(ServerWord.syntax) }
+        guard let envelope = try? ForwardedEnvelope(opened[...]) else { return Answer(.command(.syntax)) }
         guard let client = box(with: envelope.clientKey),
             let padded = try? client.open(envelope.sealed, nonce: envelope.correlation)
-        else { return Answer(ServerWord.crypto) }
-        guard let parts = try? Transmission.split(try WireReader.unpad(padded[...])), parts.count == 1,
-            let transmission = try? Transmission(parts[0])
-        else { return Answer(ServerWord.block) }
+        else { return Answer(.crypto) }
+        guard let content = try? WireReader.unpad(padded[...]), let parts = try? BlockBody.decode(content),
+            parts.count == 1, let transmission = try? Transmission(parts[0], version: envelope.version)
+        else { return Answer(.block) }
         let result = carryOut(transmission, version: envelope.version)
-        var body = WireWriter(capacity: Self.paddedCount)
-        body.u8(1)
-        body.long(
-            Transmission.encode(
-                correlation: transmission.correlation, entity: transmission.entity, command: result.command))
-        guard let answer = try? WireWriter.pad(body.bytes, to: Self.paddedCount) else {
-            return Answer(ServerWord.block)
+        let response = Transmission.response(
+            result.response, correlationID: transmission.correlationID, entityID: transmission.entityID)
+        guard let answer = try? WireWriter.pad(BlockBody.encode([response]), to: Self.paddedCount) else {
+            return Answer(.block)
         }
-        var inner = WireWriter(capacity: 32 + Self.paddedCount)
+        var inner = WireWriter(capacity: 64 + Self.paddedCount)
         inner.short(envelope.correlation)
-        inner.raw(client.seal(answer, nonce: envelope.correlation.reversed()))
-        var outer = WireWriter(capacity: 64 + Self.paddedCount)
-        outer.tag("RRES ")
-        outer.raw(proxy.seal(inner.bytes, nonce: correlation.reversed()))
-        return Answer(outer.bytes, pushes: result.pushes)
+        inner.raw(client.seal(answer, nonce: Array(envelope.correlation.reversed())))
+        let outer = proxy.seal(inner.bytes, nonce: Array(correlation.reversed()))
+        return Answer(.forwarded(outer[...]), pushes: result.pushes)
     }
 
     private mutating func carryOut(_ transmission: Transmission, version: UInt16) -> Answer {
-        do throws(ClientCommand.Defect) {
-            switch try ClientCommand(transmission.command) {
-            case .send(let notifies, let body): return send(notifies, body, transmission, version)
-            case .secureBySender(let key): return secure(key, transmission)
-            case .make, .recipient, .ping, .forward: return Answer(ServerWord.prohibited)
-            }
-        } catch {
-            switch error {
-            case .unknown: return Answer(ServerWord.unknown)
-            case .syntax: return Answer(ServerWord.syntax)
-            }
+        let command: ClientCommand
+        do { command = try ClientCommand(transmission.command) } catch { return Answer(SMPServerError(error)) }
+        switch command {
+        case .send(let notifies, let body): return send(notifies, body, transmission, version: version)
+        case .secureBySender(let key): return secure(key, transmission)
+        case .new, .subscribe, .secure, .acknowledge, .get, .suspend, .delete, .ping, .forwarded:
+            return Answer(.command(.prohibited))
         }
     }
 
@@ -76,7 +68,7 @@ private struct ForwardedEnvelope {
     init(_ bytes: ArraySlice<UInt8>) throws(WireError) {
         var reader = WireReader(bytes)
         correlation = try reader.short()
-        guard correlation.count == BoxKey.nonceCount else { throw .unexpected(offset: 0) }
+        guard correlation.count == SMP.nonceSize else { throw .unexpected(offset: 0) }
         version = try reader.u16()
         let at = reader.offset
         guard let key = try? X25519PublicKey(spki: try reader.short()) else { throw .unexpected(offset: at) }

@@ -1,5 +1,6 @@
 import DequeModule
 import Primitives
+import SMPProtocol
 import WireFormat
 
 /// One connection's talk: blocks in, blocks out. No socket, no clock; used by one event loop.
@@ -19,16 +20,14 @@ package struct RelaySession {
         /// To open with the client's hello; any failure ends the session.
         case awaitingHello
         /// Commands are answered.
-        case open(Open)
+        case open(Agreed)
     }
 
     /// What the hello has agreed on.
-    struct Open {
+    struct Agreed {
         let version: UInt16
-        var incoming: BlockChain?
-        var outgoing: BlockChain?
         /// Opens forwarded commands, if the client gave a key.
-        let forwarding: BoxKey?
+        var forwarding: BoxKey?
     }
 
     let hub: RelayHub
@@ -38,17 +37,14 @@ package struct RelaySession {
     var authorizer: Authorizer
     /// Agreements with clients behind a proxy.
     var forwardedBoxes: [X25519PublicKey: BoxKey] = [:]
-    /// Failures of the store that the last block met, for the log.
-    package private(set) var storeFailures: [RelayError] = []
 
     private let identity: RelayIdentity
     private let sessionID: [UInt8]
     private var state = State.awaitingHello
+    private var cipher = BlockCipher()
     /// Encoded transmissions not yet in a block.
     private var pending: Deque<[UInt8]> = []
-
-    /// What fits into a block of transmissions and their length prefixes, in bytes.
-    private static let blockCapacity = 16365
+    private var storeFailures: [RelayError] = []
 
     /// A session over the TLS session `sessionID`; `password` is what NEW must carry.
     package init(
@@ -67,38 +63,31 @@ package struct RelaySession {
 
     /// The first block: the relay speaks first.
     package func hello() throws(Failure) -> [UInt8] {
-        guard
-            let hello = SessionHandshake.serverHello(
-                sessionID: sessionID, identity: identity, key: sessionKey.publicKey)
-        else { throw .identity }
-        return hello
+        guard let signedKey = identity.signed(sessionKey.publicKey) else { throw .identity }
+        let hello = ServerHello(
+            versions: SMP.relayVersions, sessionID: sessionID, chain: identity.chain, signedKey: signedKey)
+        do { return try WireWriter.pad(hello.encoded(), to: SMP.blockSize) } catch { throw .identity }
     }
 
-    /// Takes a block of the client; answers wait in `takeBlocks`.
+    /// Takes a block of the client; answers wait in `takeBlock`.
     package mutating func receive(_ block: [UInt8]) throws(Failure) {
         switch state {
         case .awaitingHello:
-            state = .open(try open(block))
-        case .open(var open):
-            let padded: [UInt8]
-            if open.incoming == nil {
-                padded = block
-            } else {
-                guard let opened = open.incoming?.open(block) else { throw .block }
-                padded = opened
-                state = .open(open)
-            }
-            try receive(body: padded, version: open.version, forwarding: open.forwarding)
+            state = .open(try agree(block))
+        case .open(let agreed):
+            let transmissions: [ArraySlice<UInt8>]
+            do { transmissions = try BlockBody.decode(try cipher.open(block)) } catch { throw .block }
+            for bytes in transmissions { receive(bytes, agreed) }
         }
     }
 
     /// Takes something that another connection has caused.
     package mutating func push(_ event: Push.Event) {
-        guard case .open(let open) = state else { return }
+        guard case .open(let agreed) = state else { return }
         switch event {
-        case .message(let delivery): enqueue(delivery.queue, ServerWord.message(delivery))
-        case .ended(let queue): enqueue(queue, ServerWord.end)
-        case .deleted(let queue): if open.version >= 10 { enqueue(queue, ServerWord.deleted) }
+        case .message(let message): push(message.response, queue: message.queue)
+        case .ended(let queue): push(.end, queue: queue)
+        case .deleted(let queue): if agreed.version >= 10 { push(.deleted, queue: queue) }
         }
     }
 
@@ -107,70 +96,69 @@ package struct RelaySession {
 
     /// The next block to send, with as many answers as fit; nil if there are none.
     package mutating func takeBlock() throws(Failure) -> [UInt8]? {
-        guard case .open(var open) = state, !pending.isEmpty else { return nil }
-        var body = WireWriter(capacity: SessionHandshake.blockSize)
-        var (count, room) = (0, Self.blockCapacity)
-        while count < pending.count, count < 255, pending[count].count + 2 <= room {
+        guard !pending.isEmpty else { return nil }
+        var (count, room) = (0, SMP.bodyCapacity)
+        while count < pending.count, count < BlockBody.maximumCount, pending[count].count + 2 <= room {
             room -= pending[count].count + 2
             count += 1
         }
-        body.u8(UInt8(count))
-        for transmission in pending.prefix(count) { body.long(transmission) }
+        // Our own answers fit into a block, each by itself.
+        precondition(count > 0, "an answer of \(pending[0].count) bytes")
+        let body = BlockBody.encode(Array(pending.prefix(count)))
         pending.removeFirst(count)
-        do throws(WireError) {
-            guard let block = try open.outgoing?.seal(body.bytes) else {
-                return try WireWriter.pad(body.bytes, to: SessionHandshake.blockSize)
-            }
-            state = .open(open)
-            return block
-        } catch { throw .block }
+        do { return try cipher.seal(body) } catch { throw .block }
     }
 
-    /// The failures of the store since the last call.
+    /// The failures of the store since the last call, for the log.
     package mutating func takeStoreFailures() -> [RelayError] {
         defer { storeFailures = [] }
         return storeFailures
     }
 
+    /// Keeps what the store could not do.
+    mutating func note(_ failure: RelayError) { storeFailures.append(failure) }
+
     // MARK: - Inside
 
-    private func open(_ block: [UInt8]) throws(Failure) -> Open {
-        guard let hello = try? SessionHandshake.clientHello(block),
-            SessionHandshake.versions.contains(hello.version), hello.fingerprint.elementsEqual(identity.fingerprint)
+    private mutating func agree(_ block: [UInt8]) throws(Failure) -> Agreed {
+        guard let content = try? WireReader.unpad(block[...]), let hello = try? ClientHello(content),
+            SMP.relayVersions.contains(hello.version), hello.fingerprint == identity.fingerprint
         else { throw .handshake }
-        guard let key = hello.key else { return Open(version: hello.version, forwarding: nil) }
+        guard let key = hello.key else { return Agreed(version: hello.version) }
         guard let secret = try? sessionKey.agree(with: key) else { throw .handshake }
-        let forwarding = BoxKey(sharedSecret: secret)
-        guard hello.version >= 11, !hello.isProxy else { return Open(version: hello.version, forwarding: forwarding) }
-        let chains = BlockChain.pair(sessionID: sessionID, secret: secret)
-        return Open(
-            version: hello.version, incoming: chains.toServer, outgoing: chains.toClient, forwarding: forwarding)
-    }
-
-    private mutating func receive(body padded: [UInt8], version: UInt16, forwarding: BoxKey?) throws(Failure) {
-        let parts: [ArraySlice<UInt8>]
-        do throws(WireError) {
-            parts = try Transmission.split(try WireReader.unpad(padded[...]))
-        } catch { throw .block }
-        for part in parts {
-            guard let transmission = try? Transmission(part) else {
-                pending.append(Transmission.encode(correlation: [], entity: [], command: ServerWord.block))
-                continue
-            }
-            let answer = answer(transmission, version: version, forwarding: forwarding)
-            pending.append(
-                Transmission.encode(
-                    correlation: transmission.correlation, entity: transmission.entity, command: answer.command))
-            for push in answer.pushes { self.push(push.event) }
+        if hello.version >= 11, !hello.isProxy {
+            cipher = BlockCipher(sharedSecret: secret, sessionID: sessionID, side: .server)
         }
+        return Agreed(version: hello.version, forwarding: BoxKey(sharedSecret: secret))
     }
 
-    private mutating func enqueue(_ queue: QueueID, _ command: [UInt8]) {
-        pending.append(Transmission.encode(correlation: [], entity: queue.bytes[...], command: command))
+    private mutating func receive(_ bytes: ArraySlice<UInt8>, _ agreed: Agreed) {
+        guard let transmission = try? Transmission(bytes, version: agreed.version) else {
+            return pending.append(Transmission.response(.error(.block), correlationID: [], entityID: []))
+        }
+        let answer = answer(transmission, agreed)
+        pending.append(
+            Transmission.response(
+                answer.response, correlationID: transmission.correlationID, entityID: transmission.entityID))
+        for push in answer.pushes { self.push(push.event) }
     }
 
-    /// Keeps what the store could not do for the log.
-    mutating func note(_ outcome: Outcome) {
-        if let failure = outcome.failure { storeFailures.append(failure) }
+    private mutating func push(_ response: ServerResponse, queue: QueueID) {
+        pending.append(Transmission.response(response, correlationID: [], entityID: queue.bytes[...]))
+    }
+}
+
+extension OutgoingMessage {
+    /// Sealed for the recipient.
+    var response: ServerResponse {
+        let content: Delivery
+        switch message.kind {
+        case .message: content = .message(sentAt: message.timestamp, notify: message.notifies, body: message.body)
+        case .quotaMarker: content = .quota(at: message.timestamp)
+        }
+        guard let sealed = try? content.sealed(box, messageID: message.id) else {
+            preconditionFailure("a stored message exceeds what SEND may carry")
+        }
+        return .message(id: message.id, body: sealed[...])
     }
 }
