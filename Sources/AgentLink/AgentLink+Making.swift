@@ -80,7 +80,8 @@ extension AgentLink {
     // MARK: Joiner
 
     private func join(_ connection: Connection) async throws(AgentLinkError) {
-        if connection.window.count > 0 { return flush(connection) }  // our confirmation is on its way
+        // Our confirmation is on its way.
+        if connection.window.count > 0 { return flush(connection) }
         if connection.row.sentID == 1, connection.receive != nil {
             connection.row.state = .joined
             let row = connection.row
