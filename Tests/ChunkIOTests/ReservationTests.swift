@@ -252,6 +252,39 @@ private let crash = ChunkIOError.system(operation: "crash", path: "", errno: 0)
         #expect(contents(of: finished.path) == data + [1, 2])
     }
 
+    /// The mode is set before the file is placed: whoever is not root cannot open it again just so.
+    @Test func crashAfterAModeThatKeepsItsOwnerOut() async throws {
+        let reservation = try await reserve()
+        await #expect(throws: crash) {
+            try await reservation.finish(FileAttributes(mode: 0), size: nil, method: .exchange) {
+                step throws(ChunkIOError) in
+                if step == .checked { throw crash }
+            }
+        }
+        guard case .partial(let again) = try await Reservation.reopen(reservation.record) else {
+            Issue.record("not partial")
+            return
+        }
+        #expect(try await finish(again).path == directory["file.bin"])
+        #expect(contents(of: directory["file.bin"]) == data)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write anywhere"))
+    func noPermission() async throws {
+        let reservation = try await reserve()
+        let destination = try Destination(output: directory.path.string)
+        chmod(directory.path.string, 0o500)
+        defer { chmod(directory.path.string, 0o700) }
+        let refusal = ChunkIOError.permissionDenied(directory["other"])
+        await #expect(throws: refusal) { try await destination.reserve(FileName(sanitizing: "other")) }
+        await #expect(throws: ChunkIOError.permissionDenied(try partialPath())) { try await finish(reservation) }
+        chmod(directory.path.string, 0o700)
+        #expect(try await finish(reservation).path == directory["file.bin"])
+        let secret = write([1], to: directory["secret"])
+        chmod(secret.string, 0)
+        #expect(throws: ChunkIOError.permissionDenied(secret)) { try ChunkReader(opening: secret) }
+    }
+
     @Test func discardsAfterACrash() async throws {
         for step in FinishStep.allCases where step != .placed {
             for method in PlacementMethod.allCases {
