@@ -59,7 +59,8 @@ let package = Package(
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
         library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
-        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [

@@ -155,7 +155,8 @@ extension AgentLink {
         let link = ConnectionLink.invitation(
             queues: [receive.uri], parameters: keys.publicParameters.text, versions: AgentEnvelope.versions)
         let envelope = AgentEnvelope.invitation(
-            version: AgentEnvelope.versions.upperBound, link: link.description, info: connection.row.info[...]).encoded()
+            version: AgentEnvelope.versions.upperBound, link: link.description, info: connection.row.info[...]
+        ).encoded()
         let body: [UInt8]
         do {
             body = try SendQueue.new(connection: connection.row.id, address).sealFirst(envelope, senderKey: nil)
@@ -231,7 +232,8 @@ extension AgentLink {
         let response = try await perform(
             .new(
                 ClientCommand.NewQueue(
-                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password)),
+                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password)
+            ),
             on: server, entity: [], authorization: .x25519(auth))
         switch response {
         case .ids(let ids):
