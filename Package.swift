@@ -104,7 +104,7 @@ let package = Package(
             "AgentLinkTests",
             [
                 "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
-                nioCore, nioPosix, logging,
+                nioCore, nioPosix, logging, grdb,
             ]),
     ]
 )

@@ -173,8 +173,10 @@ extension AgentLink {
             if !wasFull { tell(.quota(id, full: true)) }
             scheduleFullRetry(connection)
         case .success(.error(.auth)), .success(.error(.blocked)):
+            connection.window.rejected(item.id)
             sendQueueIsGone(connection)
         case .success(let other):
+            connection.window.rejected(item.id)
             logger.error("a relay answered SEND with \(other.name)")
             fail(id, .peer("the relay answered a message with \(other.name)"))
         case .failure:

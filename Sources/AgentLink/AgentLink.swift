@@ -63,10 +63,10 @@ public actor AgentLink {
 
     /// Subscribes everything (contacts, file connections, then pending ones) and goes on where the database says.
     public func start() throws(AgentLinkError) {
+        try recoverNumbers()
         let (rows, failed, inbound) = try storage { db in
             (try ConnectionRow.fetchLive(db), try ConnectionRow.fetchFailed(db), try InboundRow.fetchAll(db))
         }
-        try recoverNumbers()
         for row in rows {
             do {
                 try load(row)

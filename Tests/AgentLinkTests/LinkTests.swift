@@ -1,10 +1,9 @@
 import Database
 import Foundation
+import GRDB
 import Logging
 import NIOCore
-import NIOPosix
 import SMPProtocol
-import SMPRelay
 import Testing
 
 @testable import AgentLink
@@ -35,7 +34,7 @@ import Testing
             var alice = try await relay.party("alice")
             let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: .contact, now: 0) }
             await alice.link.wake(a)
-            let link = try await alice.link(of: a)
+            let link = try await alice.invitation(of: a)
             await alice.link.stop()
 
             var bob = try await relay.party("bob")
@@ -173,7 +172,7 @@ import Testing
     ) async throws -> (ConnectionID, ConnectionID) {
         let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: kind, now: 0) }
         await alice.link.wake(a)
-        let link = try await alice.link(of: a)
+        let link = try await alice.invitation(of: a)
         let b = try bob.database.write { db in
             try AgentStore.insertJoiner(db, kind: kind, link: link, info: Array("bob".utf8), now: 0)
         }
@@ -193,26 +192,10 @@ extension AgentStore {
     }
 }
 
-struct TestRelay {
-    let relay: Relay
-    let directory: URL
-    let group: any EventLoopGroup
-
+extension TestRelay {
     func party(_ name: String) async throws -> Party {
-        try await Party(directory.appendingPathComponent("\(name).db").path, relay: relay.address, group: group)
+        try await Party(directory.appendingPathComponent("\(name).db").path, relay: address, group: group)
     }
-}
-
-func withRelay(_ body: (TestRelay) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sxfile-link-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(
-        at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    defer { try? FileManager.default.removeItem(at: directory) }
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-    let relay = try await startRelay(directory.appendingPathComponent("relay").path, group: group)
-    try await body(TestRelay(relay: relay, directory: directory, group: group))
-    await relay.shutdown()
-    try await group.shutdownGracefully()
 }
 
 /// One profile's link, with its events in a box.
@@ -228,13 +211,14 @@ final class Party: Sendable {
         link = AgentLink(
             database: database,
             configuration: AgentLink.Configuration(
-                servers: [try SMPServer(relay)], bootID: "test", isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) }),
+                servers: [try SMPServer(relay)], bootID: "test", isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) }
+            ),
             group: group, logger: logger)
         events = Events(link)
         try await link.start()
     }
 
-    func link(of id: ConnectionID) async throws -> String {
+    func invitation(of id: ConnectionID) async throws -> String {
         try await events.first { if case .linkReady(id, let link) = $0 { link } else { nil } }
     }
     func confirmation() async throws -> [UInt8] {
@@ -285,5 +269,13 @@ actor Events {
             }
             try await Task.sleep(for: .milliseconds(2))
         }
+    }
+}
+
+extension AgentLink {
+    /// As if the process were killed: nothing more is stored, said or heard.
+    func abandon() {
+        isStopping = true
+        for slot in relays.values { slot.shutDown() }
     }
 }
