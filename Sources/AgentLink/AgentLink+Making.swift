@@ -42,7 +42,8 @@ extension AgentLink {
             }
         } catch {
             switch error {
-            case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break  // goes on when the relay is back
+            // It goes on when the relay is back.
+            case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break
             default: fail(connection.row.id, error)
             }
         }
