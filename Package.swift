@@ -55,13 +55,14 @@ let package = Package(
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
-        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol", collections]),
+        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
-        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [
