@@ -72,20 +72,32 @@ import Testing
         await relay.shutdown()
     }
 
-    @Test func connectionsAreLimitedAndSilentOnesClosed() async throws {
+    @Test func aSilentConnectionIsClosed() async throws {
         let directory = TemporaryDirectory()
-        let relay = try await startRelay(in: directory) {
-            $0.connectionLimit = 1
-            $0.handshakeTimeout = .milliseconds(300)
-            $0.idleTimeout = .milliseconds(300)
-        }
-        // A connection that never speaks holds the only place, until its time is over.
+        let relay = try await startRelay(in: directory) { $0.handshakeTimeout = .milliseconds(100) }
         let silent = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: relay.port).get()
         try await silent.closeFuture.get()
-        let idle = try await NetworkClient(to: relay)
+        await relay.shutdown()
+    }
+
+    @Test func anIdleConnectionIsClosedUnlessItReceives() async throws {
+        let directory = TemporaryDirectory()
+        let relay = try await startRelay(in: directory) { $0.idleTimeout = .seconds(1) }
+        let subscriber = try await NetworkClient(to: relay)
+        let sender = try await NetworkClient(to: relay)
+        _ = try await NetworkQueue(on: subscriber, sendingFrom: sender)
+        #expect(await sender.isClosedByRelay())
+        #expect(try await subscriber.perform(.ping) == .pong)
+        await relay.shutdown()
+    }
+
+    @Test func connectionsAreLimited() async throws {
+        let directory = TemporaryDirectory()
+        let relay = try await startRelay(in: directory) { $0.connectionLimit = 1 }
+        let first = try await NetworkClient(to: relay)
         await #expect(throws: (any Error).self) { try await NetworkClient(to: relay) }
-        #expect(await idle.isClosedByRelay())
+        #expect(try await first.perform(.ping) == .pong)
         await relay.shutdown()
     }
 
