@@ -9,6 +9,8 @@ public struct Ratchet: Sendable, Equatable {
     public static let skippedLimit = 512
     /// How many numbers one message may pass over.
     public static let aheadLimit = 65_536
+    /// Receiving chains that ended and whose messages are still recognized as duplicates.
+    static let endedLimit = 4
 
     struct SendingChain: Equatable, Sendable {
         var chainKey: [UInt8]
@@ -25,6 +27,13 @@ public struct Ratchet: Sendable, Equatable {
         var number: UInt32
         var messageKey: [UInt8]
         var messageIV: [UInt8]
+
+        /// No key: it remembers the header key of a chain that ended, so that what comes twice is known.
+        static func ended(_ headerKey: [UInt8]) -> SkippedKey {
+            SkippedKey(headerKey: headerKey, number: .max, messageKey: [UInt8](repeating: 0, count: 32),
+                messageIV: [UInt8](repeating: 0, count: 16))
+        }
+        var isEndOfChain: Bool { number == .max }
     }
 
     /// The raw public keys of both parties, joiner's first; equal on both sides.
@@ -142,7 +151,7 @@ public struct Ratchet: Sendable, Equatable {
 
     private mutating func decryptSkipped(_ message: EncryptedMessage) throws(RatchetError) -> [UInt8]? {
         var tried: Set<[UInt8]> = []
-        for key in skipped where tried.insert(key.headerKey).inserted {
+        for key in skipped where !key.isEndOfChain && tried.insert(key.headerKey).inserted {
             guard let header = message.openHeader(key.headerKey, associatedData) else { continue }
             if let index = skipped.firstIndex(where: { $0.headerKey == key.headerKey && $0.number == header.number }) {
                 let plain = try message.open(skipped[index].messageKey, skipped[index].messageIV, associatedData)
@@ -165,6 +174,12 @@ public struct Ratchet: Sendable, Equatable {
             try skipReceiving(to: header.previousCount)
             try step(header)
         } else {
+            for ended in skipped where ended.isEndOfChain {
+                // The sender repeated it, across a change of chains, because it did not see the relay's OK.
+                if let header = message.openHeader(ended.headerKey, associatedData) {
+                    throw .duplicate(number: header.number)
+                }
+            }
             throw .undecryptable
         }
         version = max(version, min(header.maximumVersion, E2EParameters.versions.upperBound))
@@ -201,6 +216,11 @@ public struct Ratchet: Sendable, Equatable {
             let receivingStep = Self.rootStep(rootKey, try ratchetKey.agree(with: header.ratchetKey))
             let newKey = X448PrivateKey()
             let sendingStep = Self.rootStep(receivingStep.rootKey, try newKey.agree(with: header.ratchetKey))
+            if let ended = receiving {
+                let older = skipped.indices.filter { skipped[$0].isEndOfChain }
+                if older.count >= Self.endedLimit { skipped.remove(at: older[0]) }
+                skipped.append(.ended(ended.headerKey))
+            }
             receiving = ReceivingChain(chainKey: receivingStep.chainKey, headerKey: nextReceivingHeaderKey)
             nextReceivingHeaderKey = receivingStep.nextHeaderKey
             sending = SendingChain(chainKey: sendingStep.chainKey, headerKey: nextSendingHeaderKey)
