@@ -254,7 +254,9 @@ extension AgentLink {
         if connection.mayRetryNow { return retryFullQueue(connection) }
         guard connection.fullRetry == nil else { return }
         let id = connection.row.id
-        connection.fullRetry = loop.scheduleTask(in: .seconds(connection.fullRetryDelay)) { [weak self] in
+        connection.fullRetry = loop.scheduleTask(
+            in: configuration.retryUnit * Int(connection.fullRetryDelay)
+        ) { [weak self] in
             self?.assumeIsolated { link in
                 guard let connection = link.connections[id] else { return }
                 connection.fullRetry = nil

@@ -22,6 +22,8 @@ public actor AgentLink {
         public var bootID: String
         /// How long a relay may take.
         var deadlines = SMPClientDeadlines()
+        /// The first wait before a relay or a full queue is tried again; then twice, four times … sixty times that.
+        var retryUnit = TimeAmount.seconds(1)
         /// Whether senders secure our new queues (mode M), as all current agents do.
         var makesSenderSecuredQueues = true
         /// With these.

@@ -147,7 +147,7 @@ extension AgentLink {
         tell(.relayDown(slot.server, error, retryIn: delay))
         let server = slot.server
         slot.schedule(
-            loop.scheduleTask(in: .seconds(Int64(delay))) { [weak self] in
+            loop.scheduleTask(in: configuration.retryUnit * delay) { [weak self] in
                 self?.assumeIsolated { link in
                     let slot = link.slot(server)
                     if slot.client == nil, !slot.isConnecting { link.connect(slot) }
