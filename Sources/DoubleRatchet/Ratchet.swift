@@ -30,7 +30,8 @@ public struct Ratchet: Sendable, Equatable {
 
         /// No key: it remembers the header key of a chain that ended, so that what comes twice is known.
         static func ended(_ headerKey: [UInt8]) -> SkippedKey {
-            SkippedKey(headerKey: headerKey, number: .max, messageKey: [UInt8](repeating: 0, count: 32),
+            SkippedKey(
+                headerKey: headerKey, number: .max, messageKey: [UInt8](repeating: 0, count: 32),
                 messageIV: [UInt8](repeating: 0, count: 16))
         }
         var isEndOfChain: Bool { number == .max }

@@ -182,7 +182,9 @@ actor ChaosPeer {
     private func take(_ body: [UInt8], _ token: BulkToken) async {
         let number = Self.number(body, word: 2)
         let head = " x.msg.file \(number) "
-        if body.count != head.utf8.count + number * 997 % 50_000 { problems.append("\(name): bulk \(number) is damaged") }
+        if body.count != head.utf8.count + number * 997 % 50_000 {
+            problems.append("\(name): bulk \(number) is damaged")
+        }
         if Int.random(in: 0..<3, using: &dice) == 0 { try? await Task.sleep(for: .milliseconds(3)) }
         guard isAcknowledging, !Task.isCancelled else { return }
         do {
@@ -195,7 +197,8 @@ actor ChaosPeer {
     func hold(_ isHolding: Bool) { isAcknowledging = !isHolding }
 
     private static func number(_ body: [UInt8], word: Int) -> Int {
-        let words = body.prefix(40).split(separator: UInt8(ascii: " "), maxSplits: word, omittingEmptySubsequences: true)
+        let words = body.prefix(40).split(
+            separator: UInt8(ascii: " "), maxSplits: word, omittingEmptySubsequences: true)
         return words.count > 1 ? Int(String(decoding: words[1], as: UTF8.self)) ?? -1 : -1
     }
 

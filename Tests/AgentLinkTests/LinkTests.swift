@@ -170,20 +170,26 @@ import Testing
     private func connect(
         _ alice: Party, _ bob: Party, kind: ConnectionKind = .contact
     ) async throws -> (ConnectionID, ConnectionID) {
-        let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: kind, now: 0) }
-        await alice.link.wake(a)
-        let link = try await alice.invitation(of: a)
-        let b = try bob.database.write { db in
-            try AgentStore.insertJoiner(db, kind: kind, link: link, info: Array("bob".utf8), now: 0)
-        }
-        await bob.link.wake(b)
-        #expect(try await alice.confirmation() == Array("bob".utf8))
-        try alice.database.write { db in try AgentStore.allow(db, a, info: Array("alice".utf8)) }
-        await alice.link.wake(a)
-        try await bob.until(b, is: .connected)
-        try await alice.until(a, is: .connected)
-        return (a, b)
+        try await connected(alice, bob, kind: kind)
     }
+}
+
+func connected(
+    _ alice: Party, _ bob: Party, kind: ConnectionKind = .contact
+) async throws -> (ConnectionID, ConnectionID) {
+    let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: kind, now: 0) }
+    await alice.link.wake(a)
+    let link = try await alice.invitation(of: a)
+    let b = try bob.database.write { db in
+        try AgentStore.insertJoiner(db, kind: kind, link: link, info: Array("bob".utf8), now: 0)
+    }
+    await bob.link.wake(b)
+    #expect(try await alice.confirmation() == Array("bob".utf8))
+    try alice.database.write { db in try AgentStore.allow(db, a, info: Array("alice".utf8)) }
+    await alice.link.wake(a)
+    try await bob.until(b, is: .connected)
+    try await alice.until(a, is: .connected)
+    return (a, b)
 }
 
 extension AgentStore {
@@ -193,8 +199,12 @@ extension AgentStore {
 }
 
 extension TestRelay {
-    func party(_ name: String) async throws -> Party {
-        try await Party(directory.appendingPathComponent("\(name).db").path, relay: address, group: group)
+    func party(
+        _ name: String, address: String? = nil, bootID: String = "test", isFast: Bool = true
+    ) async throws -> Party {
+        try await Party(
+            directory.appendingPathComponent("\(name).db").path, relay: address ?? self.address, bootID: bootID,
+            isFast: isFast, group: group)
     }
 }
 
@@ -204,16 +214,14 @@ final class Party: Sendable {
     let link: AgentLink
     private let events: Events
 
-    init(_ path: String, relay: String, group: any EventLoopGroup) async throws {
+    init(_ path: String, relay: String, bootID: String, isFast: Bool, group: any EventLoopGroup) async throws {
         database = try ProfileDatabase(path: path)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        link = AgentLink(
-            database: database,
-            configuration: AgentLink.Configuration(
-                servers: [try SMPServer(relay)], bootID: "test", isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) }
-            ),
-            group: group, logger: logger)
+        var configuration = AgentLink.Configuration(
+            servers: [try SMPServer(relay)], bootID: bootID, isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) })
+        configuration.makesSenderSecuredQueues = isFast
+        link = AgentLink(database: database, configuration: configuration, group: group, logger: logger)
         events = Events(link)
         try await link.start()
     }
@@ -237,6 +245,19 @@ final class Party: Sendable {
     func delivered(_ id: ConnectionID, _ messageID: Int64) async throws {
         _ = try await events.first { if case .delivered(id, messageID) = $0 { true } else { nil } }
     }
+    func isFull(_ id: ConnectionID) async throws -> Bool {
+        try await events.first { if case .quota(id, let isFull) = $0 { isFull } else { nil } }
+    }
+    func drained(_ id: ConnectionID) async throws {
+        _ = try await events.first { if case .drained(id) = $0 { true } else { nil } }
+    }
+    func request() async throws -> (link: String, info: [UInt8]) {
+        try await events.first { if case .contactRequest(_, let link, let info) = $0 { (link, info) } else { nil } }
+    }
+    func down() async throws { _ = try await events.first { if case .relayDown = $0 { true } else { nil } } }
+    func up() async throws { _ = try await events.first { if case .relayUp = $0 { true } else { nil } } }
+    func taken() async throws { _ = try await events.first { if case .subscriptionTaken = $0 { true } else { nil } } }
+    func hasNoBulk() async -> Bool { await !events.has { if case .bulk = $0 { true } else { false } } }
     func failure() async throws -> AgentLinkError {
         try await events.first { if case .failed(_, let error) = $0 { error } else { nil } }
     }
@@ -258,6 +279,8 @@ actor Events {
     }
 
     private func add(_ event: AgentEvent) { waiting.append(event) }
+
+    func has(_ test: @Sendable (AgentEvent) -> Bool) -> Bool { waiting.contains(where: test) }
 
     func first<Value: Sendable>(_ pick: @Sendable (AgentEvent) -> Value?) async throws -> Value {
         while true {

@@ -11,6 +11,8 @@ struct TestRelay {
     let group: any EventLoopGroup
 
     var address: String { relay.address }
+    var port: Int { relay.port }
+    func shutdown() async { await relay.shutdown() }
 }
 
 func withRelay(messagesPerQueue: Int = 4096, _ body: (TestRelay) async throws -> Void) async throws {
@@ -19,7 +21,8 @@ func withRelay(messagesPerQueue: Int = 4096, _ body: (TestRelay) async throws ->
         at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(at: directory) }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-    let relay = try await startRelay(directory.appendingPathComponent("relay").path, group: group, messagesPerQueue: messagesPerQueue)
+    let relay = try await startRelay(
+        directory.appendingPathComponent("relay").path, group: group, messagesPerQueue: messagesPerQueue)
     try await body(TestRelay(relay: relay, directory: directory, group: group))
     await relay.shutdown()
     try await group.shutdownGracefully()
