@@ -64,6 +64,31 @@ import WireFormat
         }
     }
 
+    /// A sender repeats what it got no answer for, after its chain has changed.
+    @Test func duplicatesOfEndedChains() throws {
+        var (joiner, initiator) = try Self.pair()
+        var earlier: [[UInt8]] = []
+        for round in 0..<4 as Range<UInt8> {
+            earlier.append(try joiner.encrypt([round], paddedTo: Self.size))
+            #expect(try initiator.decrypt(earlier[Int(round)][...]) == [round])
+            for message in earlier {
+                #expect(throws: RatchetError.duplicate(number: 0)) { try initiator.decrypt(message[...]) }
+            }
+            initiator = try Ratchet(decoding: initiator.encoded())
+            let answer = try initiator.encrypt([round], paddedTo: Self.size)
+            #expect(try joiner.decrypt(answer[...]) == [round])
+        }
+        // Only so many are remembered.
+        for _ in 0..<10 {
+            let message = try joiner.encrypt([9], paddedTo: Self.size)
+            #expect(try initiator.decrypt(message[...]) == [9])
+            let answer = try initiator.encrypt([9], paddedTo: Self.size)
+            #expect(try joiner.decrypt(answer[...]) == [9])
+        }
+        #expect(initiator.encoded().count < 1500)
+        #expect(throws: RatchetError.undecryptable) { try initiator.decrypt(earlier[0][...]) }
+    }
+
     @Test func anyOrderAndDuplicates() throws {
         var (joiner, initiator) = try Self.pair()
         var generator = SeededGenerator(seed: 7)
