@@ -121,7 +121,8 @@ final class ClientHandler: ChannelInboundHandler {
             promise?.fail(error)
             return finish(error)
         }
-        if timerDue > now + timeouts.command { schedule(at: now + timeouts.command) }
+        let next = now + min(timeouts.command, timeouts.silence)
+        if timerDue > next { schedule(at: next) }
         planFlush()
     }
 
