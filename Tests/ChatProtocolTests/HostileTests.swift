@@ -74,6 +74,10 @@ import Testing
         #expect(refusal(parameters) == .tooMany(.parameter, limit: ChatLimits.parameters))
         let most = " x.a  " + Array(repeating: "c.a:0", count: ChatLimits.parts).joined(separator: ",")
         #expect(refusal(most) == nil)
+        #expect(refusal(most + ",c.a:0") == .tooMany(.contentParts, limit: ChatLimits.parts))
+        let mostParameters = " x.a " + Array(repeating: "b", count: ChatLimits.parameters).joined(separator: ",")
+        #expect(refusal(mostParameters) == nil)
+        #expect(refusal(mostParameters + ",b") == .tooMany(.parameter, limit: ChatLimits.parameters))
         let descriptions = " x.msg.new c.file" + String(repeating: ",x.file:1", count: ChatLimits.parts + 1)
         #expect(eventRefusal(descriptions) == .tooMany(.contentParts, limit: ChatLimits.parts))
     }
