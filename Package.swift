@@ -99,6 +99,9 @@ let package = Package(
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
+            "SMPClientTests",
+            ["SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        tests(
             "SMPRelayTests",
             [
                 "SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
