@@ -16,6 +16,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -46,6 +47,7 @@ let package = Package(
         .target(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "CLinux"),
 
         // Pure: values in, values out.
         library("WireFormat"),
@@ -53,18 +55,19 @@ let package = Package(
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
-        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol", collections]),
+        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
-        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [
-                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging, system, grdb,
-                collections,
+                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", "CLinux", nioCore, nioPosix, logging, grdb,
+                deque,
             ]),
         library(
             "AgentLink",
@@ -81,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system, arguments,
+                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system,
+                arguments,
             ],
             swiftSettings: strict),
 
@@ -93,15 +97,22 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
-        tests("DatabaseTests", ["Database"]),
+        tests("DatabaseTests", ["Database", grdb]),
+        tests(
+            "SMPClientTests",
+            ["SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
         tests(
             "SMPRelayTests",
-            ["SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+            [
+                "SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "AgentLinkTests",
             [
-                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
-                nioCore, nioPosix, logging,
+                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives",
+                "WireFormat",
+                nioCore, nioPosix, logging, grdb,
             ]),
     ]
 )

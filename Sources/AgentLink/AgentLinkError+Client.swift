@@ -5,11 +5,11 @@ extension AgentLinkError {
     /// A client's error, with the relay it is about.
     init(_ error: SMPClientError, _ server: SMPServer) {
         switch error {
-        case .unreachable(let what): self = .relayUnreachable("relay \(server.display) cannot be reached: \(what)")
-        case .identity(let what): self = .relayIdentity(what)
-        case .incompatible(let what): self = .relayIncompatible(what)
+        case .unreachable(let reason): self = .relayUnreachable("relay \(server.display) cannot be reached: \(reason)")
         case .timedOut(let what): self = .relayUnreachable("relay \(server.display) did not answer in time: \(what)")
-        case .closed(let what): self = .relayUnreachable("relay \(server.display) closed the connection: \(what)")
+        case .closed(let reason): self = .relayUnreachable("relay \(server.display) closed the connection: \(reason)")
+        case .identity(let sentence): self = .relayIdentity(sentence)
+        case .incompatible(let sentence), .garbage(let sentence): self = .relayIncompatible(sentence)
         }
     }
 }

@@ -168,6 +168,7 @@ extension AgentLink {
         if connection.send?.server.identity == server.identity {
             retryFullQueue(connection)
             flush(connection)
+            connection.resumeRoomWaiters()
         }
         advance(connection)
     }

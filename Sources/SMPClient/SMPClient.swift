@@ -1,13 +1,205 @@
 public import Logging
 public import NIOCore
+public import Primitives
 public import SMPProtocol
-public enum SMPClientError: Error, Equatable, Sendable { case unreachable(String), identity(String), incompatible(String), timedOut(String), closed(String) }
-public struct SMPPush: Sendable { public enum Event: Sendable { case message(id: [UInt8], body: ArraySlice<UInt8>), end, deleted }
- public let entity: [UInt8]; public let event: Event }
+import Synchronization
+import TLSTransport
+
+/// One connection to one relay, on one event loop.
+///
+/// Answers to commands come as futures on that loop; messages and what else the relay tells of its own accord come as
+/// `pushes`. When the connection ends, every open command fails, `closeReason` is set and `pushes` finish, in this order.
+/// Dropping the last reference closes the connection.
 public final class SMPClient: Sendable {
-  public static func connect(to server: SMPServer, on loop: any EventLoop, logger: Logger) async throws(SMPClientError) -> SMPClient { throw .closed("") }
-  public func submit(_ command: ClientCommand, entity: [UInt8], authorization: Authorization) -> EventLoopFuture<ServerResponse> { fatalError() }
-  public let pushes: AsyncStream<SMPPush> = AsyncStream { _ in }
-  public var closeReason: SMPClientError? { nil }
-  public func close() {}
+    /// How long to wait.
+    public struct Timeouts: Sendable, Equatable {
+        /// From the first look-up of the name to the end of the SMP handshake.
+        public var connect: TimeAmount
+        /// For the answer to a command: since it was submitted, or since another command was answered after that.
+        public var command: TimeAmount
+        /// Without a byte from the relay until a PING asks whether it is there.
+        public var silence: TimeAmount
+
+        /// 15 seconds to connect and for a command, a PING after 10 minutes.
+        public init(
+            connect: TimeAmount = .seconds(15), command: TimeAmount = .seconds(15), silence: TimeAmount = .minutes(10)
+        ) {
+            self.connect = connect
+            self.command = command
+            self.silence = silence
+        }
+    }
+
+    /// The relay.
+    public let server: SMPServer
+    /// The loop that futures complete on.
+    public let eventLoop: any EventLoop
+    /// The SMP version agreed on.
+    public let version: UInt16
+    /// The TLS session id, 32 bytes: commands are authorized for it.
+    public let sessionID: [UInt8]
+    /// The relay's key of this connection.
+    public let serverKey: X25519PublicKey
+    /// What the relay says about our queues, in its order; a MSG that answers SUB or ACK is here too, once. For one reader.
+    ///
+    /// At most one message of each queue waits here unacknowledged: that bounds it.
+    public let pushes: AsyncStream<SMPPush>
+
+    private let handler: NIOLoopBound<ClientHandler>
+    private let shared: ClientHandler.Shared
+
+    private init(
+        _ handler: NIOLoopBound<ClientHandler>, _ shared: ClientHandler.Shared, _ server: SMPServer,
+        _ agreed: ClientHandler.Session.Agreed
+    ) {
+        self.handler = handler
+        self.shared = shared
+        self.server = server
+        eventLoop = handler.eventLoop
+        version = agreed.version
+        sessionID = agreed.sessionID
+        serverKey = agreed.serverKey
+        pushes = shared.pushes
+    }
+
+    deinit { close() }
+
+    /// Why the connection ended; nil while it stands, and after `close()`.
+    public var closeReason: SMPClientError? { shared.closeReason.withLock { $0 } }
+
+    // MARK: Connecting
+
+    /// Connects to the first of the relay's hosts that answers.
+    ///
+    /// - Parameters:
+    ///   - group: one of its loops carries the connection; an event loop carries it itself.
+    ///   - versions: the SMP versions to offer.
+    /// - Throws: `unreachable`, `timedOut`, `identity`, `incompatible`, `garbage` or `closed`.
+    public static func connect(
+        to server: SMPServer, on group: any EventLoopGroup, timeouts: Timeouts = Timeouts(),
+        versions: ClosedRange<UInt16> = SMP.clientVersions, logger: Logger
+    ) async throws(SMPClientError) -> SMPClient {
+        let loop = group.next()
+        let deadline = NIODeadline.now() + timeouts.connect
+        // Onion hosts need a proxy: they are tried only if there is nothing else.
+        let reachable = server.hosts.filter { !$0.hasSuffix(".onion") }
+        var hosts = (reachable.isEmpty ? server.hosts : reachable)[...]
+        while true {
+            guard let host = hosts.popFirst() else { throw .unreachable("its address names no host") }
+            let left = max(0, (deadline - .now()).nanoseconds)
+            let attempt = Attempt(
+                server: server, host: host, deadline: .now() + .nanoseconds(left / Int64(hosts.count + 1)),
+                timeouts: timeouts,
+                versions: versions, loop: loop, logger: logger)
+            do throws(SMPClientError) {
+                return try await attempt.run()
+            } catch {
+                switch error {
+                case .unreachable, .timedOut: if hosts.isEmpty { throw error }
+                case .identity, .incompatible, .garbage, .closed: throw error
+                }
+            }
+        }
+    }
+
+    /// One attempt at one host.
+    private struct Attempt: Sendable {
+        let server: SMPServer
+        let host: String
+        let deadline: NIODeadline
+        let timeouts: Timeouts
+        let versions: ClosedRange<UInt16>
+        let loop: any EventLoop
+        let logger: Logger
+
+        func run() async throws(SMPClientError) -> SMPClient {
+            // A name with several addresses may make several channels, of which one survives.
+            let made = HandlerTable()
+            let connection: TLSConnection
+            do throws(TLSError) {
+                connection = try await TLSClient.connect(
+                    host: host, port: Int(server.portNumber), fingerprint: server.fingerprint, group: loop,
+                    timeout: deadline - .now()
+                ) { channel in try made.add(handler(), to: channel) }
+            } catch {
+                throw SMPClientError(error, server)
+            }
+            guard let (handler, shared, established) = made[connection.channel] else {
+                preconditionFailure("every channel is given a handler")
+            }
+            do {
+                return SMPClient(handler, shared, server, try await established.get())
+            } catch {
+                throw error as? SMPClientError ?? .closed("\(error)")
+            }
+        }
+
+        private func handler() -> ClientHandler {
+            ClientHandler(
+                server: server, versions: versions, timeouts: timeouts, deadline: deadline, loop: loop,
+                logger: logger)
+        }
+    }
+
+    // MARK: Commands
+
+    /// Sends a command now; those of one caller go out in the order of the calls, and many may be open.
+    ///
+    /// - Parameters:
+    ///   - entity: the queue's recipient id, or its sender id for SEND and SKEY; empty for NEW and PING.
+    ///   - authorization: `.x25519` is cheap when repeated: the agreement with the relay's key is kept.
+    /// - Returns: The answer, on `eventLoop`: an `.error` too, also for a SEND longer than the relay takes. A MSG that answers
+    ///   SUB or ACK means OK and is in `pushes` as well. Fails with `SMPClientError` when the connection ends; a missed deadline
+    ///   ends it.
+    public func submit(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization
+    ) -> EventLoopFuture<ServerResponse> {
+        let promise = eventLoop.makePromise(of: ServerResponse.self)
+        if eventLoop.inEventLoop {
+            handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+        } else {
+            let handler = handler
+            eventLoop.execute {
+                handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+            }
+        }
+        return promise.futureResult
+    }
+
+    /// `submit`, waiting for the answer.
+    public func perform(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization
+    ) async throws(SMPClientError) -> ServerResponse {
+        do {
+            return try await submit(command, entity: entity, authorization: authorization).get()
+        } catch {
+            throw error as? SMPClientError ?? .closed("\(error)")
+        }
+    }
+
+    /// Sends what was submitted and closes; open commands fail.
+    public func close() {
+        if eventLoop.inEventLoop { return handler.value.finish(nil) }
+        let handler = handler
+        eventLoop.execute { handler.value.finish(nil) }
+    }
+}
+
+/// The handlers of an attempt's channels: found even after a channel has closed and emptied its pipeline.
+private final class HandlerTable: Sendable {
+    typealias Entry = (
+        NIOLoopBound<ClientHandler>, ClientHandler.Shared, EventLoopFuture<ClientHandler.Session.Agreed>
+    )
+    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+
+    /// On the channel's event loop.
+    func add(_ handler: ClientHandler, to channel: any Channel) throws {
+        let entry = (
+            NIOLoopBound(handler, eventLoop: channel.eventLoop), handler.shared, handler.established.futureResult
+        )
+        entries.withLock { $0[ObjectIdentifier(channel)] = entry }
+        try channel.pipeline.syncOperations.addHandlers(BlockFramer(), handler)
+    }
+
+    subscript(channel: any Channel) -> Entry? { entries.withLock { $0[ObjectIdentifier(channel)] } }
 }
