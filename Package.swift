@@ -52,7 +52,7 @@ let package = Package(
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
-        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol", collections]),
+        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),

@@ -21,7 +21,8 @@ extension DatabaseError: CustomStringConvertible {
         switch self {
         case .newer(let path): "\(path) was written by a newer sxfile; use that version"
         case .locked(let path): "\(path) is locked by another program; try again when that has finished"
-        case .damaged(let path, let reason): "\(path) is damaged (\(reason)); restore it from a backup or remove the profile"
+        case .damaged(let path, let reason):
+            "\(path) is damaged (\(reason)); restore it from a backup or remove the profile"
         case .unusable(let path, let reason): "\(path) cannot be used: \(reason)"
         case .copied(let path):
             "\(path) is a copy or was restored; its keys may be out of date: run `sxfile doctor --rekey` once to renew them"

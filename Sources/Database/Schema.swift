@@ -49,6 +49,7 @@ enum Schema {
             serverSecret BLOB,               -- receive only: secret shared with the server for its layer
             endToEndKey BLOB NOT NULL,       -- our private X25519 key of the per-queue layer
             peerKey BLOB,                    -- the peer's public one
+            senderKey BLOB,                  -- receive, slow flow: the key that the peer asked us to secure the queue with
             messagingMode INTEGER NOT NULL,  -- 1: the sender may secure the queue
             secured INTEGER NOT NULL DEFAULT 0,
             version INTEGER NOT NULL DEFAULT 4,

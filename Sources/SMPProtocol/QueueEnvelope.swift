@@ -1,0 +1,84 @@
+public import Primitives
+import WireFormat
+
+/// A SEND body: the end-to-end layer of one queue (smp.md, section 4).
+///
+/// `u16 version, M(sender's key), nonce, box(…)`; the key is there in confirmations and invitations only.
+public struct QueueEnvelope: Equatable, Sendable {
+    /// The SMP client versions that are spoken.
+    public static let versions: ClosedRange<UInt16> = 1...4
+    private static let sizeWithKey = 15_904
+    private static let sizeWithoutKey = 16_000
+
+    /// The sender's key of this layer.
+    public var senderKey: X25519PublicKey?
+    private var nonce: ArraySlice<UInt8>
+    private var sealedContent: ArraySlice<UInt8>
+
+    /// Reads the outside of a SEND body; throws `malformed`.
+    public init(_ body: ArraySlice<UInt8>) throws(SMPProtocolError) {
+        do {
+            var reader = WireReader(body)
+            _ = try reader.u16()
+            senderKey = try reader.maybe { (inner) throws(WireError) in try inner.short() }
+                .map { try X25519PublicKey(spki: $0) }
+            nonce = try reader.take(SMP.nonceSize)
+            sealedContent = reader.rest()
+        } catch {
+            throw .malformed("message on a queue: \(error)")
+        }
+    }
+
+    /// The content, opened with the secret that the sender's key and ours give.
+    public func open(_ key: BoxKey) throws(SMPProtocolError) -> Content {
+        let padded: [UInt8]
+        do { padded = try key.open(sealedContent, nonce: nonce) } catch {
+            throw .authentication("a message on a queue")
+        }
+        do {
+            var reader = WireReader(try WireReader.unpad(padded[...]))
+            switch try reader.u8() {
+            case UInt8(ascii: "_"): return Content(authorizationKey: nil, envelope: reader.rest())
+            case UInt8(ascii: "K"):
+                return Content(authorizationKey: try AuthKey(spki: try reader.short()), envelope: reader.rest())
+            default: throw WireError.unexpected(offset: 0)
+            }
+        } catch {
+            throw .malformed("message on a queue: \(error)")
+        }
+    }
+
+    /// What is inside.
+    public struct Content: Equatable, Sendable {
+        /// Slow flow: the key that the recipient is to secure the queue with.
+        public var authorizationKey: AuthKey?
+        /// An agent envelope.
+        public var envelope: ArraySlice<UInt8>
+    }
+
+    /// Makes a SEND body; throws `tooLong`. `senderKey` and `authorizationKey` go with the first message of a queue only.
+    public static func seal(
+        _ envelope: [UInt8], key: BoxKey, senderKey: X25519PublicKey? = nil, authorizationKey: AuthKey? = nil
+    ) throws(SMPProtocolError) -> [UInt8] {
+        var content = WireWriter(capacity: envelope.count + 128)
+        if let authorizationKey {
+            content.tag("K")
+            content.short(authorizationKey.spki)
+        } else {
+            content.tag("_")
+        }
+        content.raw(envelope)
+        let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
+        let padded: [UInt8]
+        do { padded = try WireWriter.pad(content.bytes, to: size) } catch {
+            throw .tooLong(count: content.bytes.count, limit: size - 2)
+        }
+        let nonce = SecureRandom.bytes(SMP.nonceSize)
+        var writer = WireWriter(capacity: SMP.blockSize)
+        writer.u16(versions.upperBound)
+        writer.maybe(senderKey) { $0.short($1.spki) }
+        writer.raw(nonce)
+        writer.raw(key.seal(padded, nonce: nonce))
+        return writer.bytes
+    }
+}
