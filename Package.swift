@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
@@ -90,7 +91,7 @@ let package = Package(
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
-        tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix]),
+        tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
         tests("DatabaseTests", ["Database"]),
         tests(
