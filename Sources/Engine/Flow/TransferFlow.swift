@@ -10,6 +10,8 @@ enum TransferStep: Equatable, Sendable {
     case sendInline
     /// Everything of an inline file is stored for sending.
     case finishInline
+    /// Say x.file.ok for an inline file that is here.
+    case confirmInline
     /// Let chunks flow.
     case run
     /// Say x.file.cancel on the contact's connection; the file connection, if there is one, goes in the same transaction.
@@ -69,7 +71,7 @@ struct TransferFacts: Sendable {
     private var untold: TransferStep {
         if connection == .connected { return .tellPeer }
         switch contact {
-        case .connected: return .tellContact
+        case .connected: return transfer.state == .complete ? .confirmInline : .tellContact
         case .failed, .deleting, nil: return .leaveUntold
         case .creating, .offered, .confirmed, .allowing, .joining, .joined: return .wait(nil)
         }

@@ -22,8 +22,8 @@ public enum EngineMode: Equatable, Sendable {
     /// Everything that can be done now: leaves when nothing has moved for two seconds, at once if another engine runs.
     /// With `wait`: while something is unfinished, stays up to that long for the other sides.
     case resume(wait: Duration?)
-    /// Until cancelled; waits for another engine to leave.
-    case daemon
+    /// Until cancelled; waits for another engine to leave. Accepts offers of some contacts by itself.
+    case daemon(AutoAccept?)
 }
 
 /// How `EngineHost.run` ended.

@@ -27,7 +27,10 @@ struct Visit<Outcome: Sendable>: Sendable {
     // MARK: - Being the engine
 
     private func beEngine(_ lock: consuming EngineLock) async throws -> EngineEnding<Outcome>? {
-        let engine = try Engine(profile: profile, group: host.group, logger: host.logger)
+        var autoAccept: AutoAccept?
+        if case .daemon(let accept) = mode { autoAccept = accept }
+        let engine = try Engine(
+            profile: profile, group: host.group, logger: host.logger, autoAccept: autoAccept)
         let result: Result<EngineEnding<Outcome>, any Error>
         do { result = .success(try await serve(engine)) } catch { result = .failure(error) }
         let seen = await engine.seenVersion

@@ -36,11 +36,11 @@ public final class Profile: Sendable {
         close(descriptor)
         guard known == 0 else { throw .permissions("\(path) cannot be read: \(Errno(rawValue: errno))") }
         do { database = try ProfileDatabase(path: path.string) } catch { throw .database(error) }
-        identity = "\(status.st_dev):\(status.st_ino)"
+        identity = DatabaseIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), bootID: Self.bootID())
     }
 
     /// Device and inode of the database file.
-    private let identity: String
+    private let identity: DatabaseIdentity
 
     /// The lock that makes a process the engine.
     var lockPath: FilePath { directory.appending("engine.lock") }
@@ -55,15 +55,17 @@ public final class Profile: Sendable {
         let identity = self.identity
         let path = database.path
         try write { db in
-            guard let known = try Meta.value(db, "identity") else { return try Meta.set(db, "identity", identity) }
-            if known != identity { throw EngineError.database(.copied(path: path)) }
+            if let known = try Meta.value(db, "identity").flatMap(DatabaseIdentity.init), !known.isSame(as: identity) {
+                throw EngineError.database(.copied(path: path))
+            }
+            try Meta.set(db, "identity", identity.text)
         }
     }
 
     /// Says that this database is the right one from now on: called once its ratchets are renewed (`doctor --rekey`).
     public func adoptIdentity() throws(EngineError) {
         let identity = self.identity
-        try write { db in try Meta.set(db, "identity", identity) }
+        try write { db in try Meta.set(db, "identity", identity.text) }
     }
 
     /// Identifies the running kernel's boot; empty if the kernel does not say.
@@ -108,6 +110,32 @@ extension EngineError {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(path: path, reason: error.message ?? "not a database")
         default: .unusable(path: path, reason: error.message ?? "error \(error.resultCode.rawValue)")
         }
+    }
+}
+
+/// Which file a database is. Device numbers count only within one boot: some file systems give others in the next.
+struct DatabaseIdentity: Equatable, Sendable {
+    var device: UInt64
+    var inode: UInt64
+    var bootID: String
+
+    init(device: UInt64, inode: UInt64, bootID: String) {
+        self.device = device
+        self.inode = inode
+        self.bootID = bootID
+    }
+
+    /// Reads `text`; nil if it is damaged.
+    init?(_ text: String) {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard fields.count == 3, let device = UInt64(fields[0]), let inode = UInt64(fields[1]) else { return nil }
+        self.init(device: device, inode: inode, bootID: String(fields[2]))
+    }
+
+    var text: String { "\(device):\(inode):\(bootID)" }
+
+    func isSame(as other: DatabaseIdentity) -> Bool {
+        inode == other.inode && (device == other.device || bootID.isEmpty || bootID != other.bootID)
     }
 }
 

@@ -28,6 +28,9 @@ extension Profile {
         return try write { db in
             if let known = try Self.contact(db, link: link.text) {
                 if known.state == .connecting || known.state == .connected { return known }
+                if known.state == .invited {
+                    throw EngineError.badLink("this profile made it: give it to somebody else")
+                }
                 throw EngineError.link(.linkUsed)
             }
             let local = try Self.localName(db, name)

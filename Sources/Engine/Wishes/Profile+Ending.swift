@@ -32,6 +32,10 @@ extension Profile {
             return try transfer.update(db, now: unixNow())
         }
         guard !transfer.state.isEnded else { return }
+        if transfer.isInline, transfer.offerMessage == nil, let message = transfer.message {
+            // Its text was to travel in the same message.
+            try db.execute(sql: "DELETE FROM messages WHERE id = ? AND state = 'queued'", arguments: [message])
+        }
         let isDecline = declining && transfer.state == .offered
         transfer.end(isDecline ? .declined : .cancelled, by: .me, reason: reason, failure: .cancelled)
         transfer.isUntold = transfer.direction == .receive || transfer.offerMessage != nil
