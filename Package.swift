@@ -57,7 +57,7 @@ let package = Package(
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
         library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
         library(
