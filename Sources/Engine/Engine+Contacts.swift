@@ -2,6 +2,7 @@ import AgentLink
 import ChatProtocol
 import Database
 import GRDB
+import Logging
 import TransferCore
 
 /// Contacts: their making, their messages.
@@ -42,7 +43,9 @@ extension Engine {
 
     func fail(_ contact: Contact, _ reason: String, _ kind: FailureKind) async {
         attempt("failing a contact") { db in
-            guard var row = try Contact.fetch(db, id: contact.id), row.state != .failed, row.state != .removed else { return }
+            guard var row = try Contact.fetch(db, id: contact.id), row.state != .failed, row.state != .removed else {
+                return
+            }
             row.state = .failed
             row.reason = reason
             row.failure = kind

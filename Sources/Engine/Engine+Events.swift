@@ -1,6 +1,7 @@
 import AgentLink
 import Database
 import GRDB
+import Logging
 import TransferCore
 
 /// What the link tells.
@@ -88,7 +89,9 @@ extension Engine {
                 row.waiting = .peer
                 try AgentStore.allow(db, connection, info: ChatText.ok())
             } else {
-                row.end(.failed, by: .peer, reason: "the recipient accepted something that was not offered", failure: .failed)
+                row.end(
+                    .failed, by: .peer, reason: "the recipient accepted something that was not offered",
+                    failure: .failed)
                 row.isUntold = true
             }
             try row.update(db, now: unixNow())
@@ -216,7 +219,9 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact): await fail(contact, error.description, FailureKind(error))
         case .transfer(let transfer):
-            if transfer.state.isEnded { await advance(transfer.id) } else {
+            if transfer.state.isEnded {
+                await advance(transfer.id)
+            } else {
                 await fail(transfer.id, error.description, FailureKind(error))
             }
         case .nobody: break
@@ -228,7 +233,8 @@ extension Engine {
         let relays = Set(down.keys.map { RelayName("\($0)") })
         let transfers = (try? profile.transfers(.unfinished)) ?? []
         for transfer in transfers where transfer.direction == .send || transfer.state != .offered {
-            let isDown = !relays.isEmpty && ((try? profile.relayNames(of: transfer)) ?? []).contains { relays.contains($0) }
+            let isDown =
+                !relays.isEmpty && ((try? profile.relayNames(of: transfer)) ?? []).contains { relays.contains($0) }
             if let running = running[transfer.id] {
                 running.runner.tell(.relay(isDown: isDown))
                 continue

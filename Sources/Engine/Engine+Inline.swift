@@ -2,6 +2,7 @@ import AgentLink
 import ChatProtocol
 import Database
 import GRDB
+import Logging
 import Primitives
 import TransferCore
 
@@ -75,7 +76,9 @@ extension Engine {
                     contact = ? AND direction = 'send' AND inline = 1 AND transfers.state = 'sent' AND transferred < size
                     """, [contact.id])
             for var transfer in sent {
-                guard let last = transfer.farewell, try AgentStore.isDelivered(db, connection, through: last) else { continue }
+                guard let last = transfer.farewell, try AgentStore.isDelivered(db, connection, through: last) else {
+                    continue
+                }
                 transfer.transferred = transfer.size ?? 0
                 try Transfer.updateProgress(
                     db, id: transfer.id, transferred: transfer.transferred, bytesPerSecond: nil, now: unixNow())
@@ -146,12 +149,15 @@ extension Engine {
         let rows = try Transfer.fetchAll(
             db, where: "contact = ? AND direction = 'receive' AND inline = 1 AND offerRef = ? AND part = ?",
             [contact.id, chunk.ref, Int64(clamping: chunk.part)])
-        guard var transfer = rows.first, transfer.state == .active, let checkpoint = transfer.checkpoint else { return [] }
+        guard var transfer = rows.first, transfer.state == .active, let checkpoint = transfer.checkpoint else {
+            return []
+        }
         var machine = try InlineReceiving(
             files: [.init(size: transfer.size ?? 0, root: transfer.root)], checkpoint: checkpoint)
         let bytes = body[chunk.body]
         let action = machine.chunk(
-            file: 1, number: chunk.number, length: bytes.count, hash: chunk.hash, fits: SHA256.hash(bytes) == chunk.hash)
+            file: 1, number: chunk.number, length: bytes.count, hash: chunk.hash, fits: SHA256.hash(bytes) == chunk.hash
+        )
         switch action {
         case .drop: return []
         case .keep(let kept):

@@ -2,6 +2,7 @@ import AgentLink
 import ChunkIO
 import Database
 import GRDB
+import Logging
 import TransferCore
 
 /// One step after the other for a transfer, by what its row says.

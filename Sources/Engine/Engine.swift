@@ -4,6 +4,7 @@ import GRDB
 import Logging
 import NIOCore
 import SMPProtocol
+import Synchronization
 import TransferCore
 
 /// Carries out what the database says: makes contacts, offers, sends and receives files.

@@ -51,7 +51,8 @@ public enum EngineError: Error, Equatable, Sendable {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
-        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline, .system: .failed
+        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline, .system:
+            .failed
         case .destination: .destination
         case .permissions: .permission
         case .database: .failed
@@ -60,6 +61,9 @@ public enum EngineError: Error, Equatable, Sendable {
         }
     }
 }
+
+/// The database's own error, told from GRDB's.
+typealias ProfileDatabaseError = DatabaseError
 
 /// Kinds of failure, as they are stored with a transfer and mapped to exit codes by the commands.
 public enum FailureKind: String, Sendable, CaseIterable {

@@ -1,6 +1,6 @@
 public import Logging
 public import NIOCore
-import NIOPosix
+public import NIOPosix
 
 /// What a waiting command waits for: tells a relay that matters to it from one that does not.
 public enum WishSubject: Equatable, Sendable {

@@ -172,7 +172,7 @@ private final class ShortPath: Sendable {
             directory = -1
             return
         }
-        directory = open(path.removingLastComponent().string, O_PATH | O_DIRECTORY | O_CLOEXEC)
+        directory = open(path.removingLastComponent().string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw Errno(rawValue: errno) }
         text = "/proc/self/fd/\(directory)/\(path.lastComponent?.string ?? "")"
     }

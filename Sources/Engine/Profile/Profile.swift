@@ -98,13 +98,13 @@ extension EngineError {
     init(any error: any Error, database: ProfileDatabase) {
         switch error {
         case let error as EngineError: self = error
-        case let error as Database.DatabaseError: self = .database(error)
+        case let error as ProfileDatabaseError: self = .database(error)
         case let error as GRDB.DatabaseError: self = .database(Self.typed(error, path: database.path))
         default: self = .system("\(error)")
         }
     }
 
-    private static func typed(_ error: GRDB.DatabaseError, path: String) -> Database.DatabaseError {
+    private static func typed(_ error: GRDB.DatabaseError, path: String) -> ProfileDatabaseError {
         switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED: .locked(path: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(path: path, reason: error.message ?? "not a database")

@@ -17,9 +17,10 @@ extension AgentStore {
 
     /// Whether the relay has everything that was stored for sending on the connection, up to this number.
     static func isDelivered(_ db: GRDB.Database, _ connection: ConnectionID, through message: Int64) throws -> Bool {
-        try !(Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM outbox WHERE connection = ? AND messageId <= ?)",
-            arguments: [connection.rawValue, message]) ?? false)
+        try
+            !(Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM outbox WHERE connection = ? AND messageId <= ?)",
+                arguments: [connection.rawValue, message]) ?? false)
     }
 
     /// The relays that the connection's queues are on: `smp://…`.

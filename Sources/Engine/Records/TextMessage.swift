@@ -32,7 +32,8 @@ public struct TextMessage: Equatable, Sendable, Identifiable {
 }
 
 extension TextMessage {
-    static let select = "SELECT messages.*, contacts.name AS peerName FROM messages JOIN contacts ON contacts.id = contact"
+    static let select =
+        "SELECT messages.*, contacts.name AS peerName FROM messages JOIN contacts ON contacts.id = contact"
 
     init(_ row: Row) throws {
         guard let direction = Direction(rawValue: row["direction"]), let state = State(rawValue: row["state"]) else {
@@ -64,7 +65,8 @@ extension TextMessage {
     ) throws -> Int64 {
         let id = try Meta.nextID(db)
         try db.execute(
-            sql: "INSERT INTO messages (id, direction, contact, ref, text, state, createdAt) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql:
+                "INSERT INTO messages (id, direction, contact, ref, text, state, createdAt) VALUES (?, ?, ?, ?, ?, ?, ?)",
             arguments: [id, direction.rawValue, contact, ref, text, state.rawValue, now])
         return id
     }

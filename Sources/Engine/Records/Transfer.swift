@@ -124,7 +124,8 @@ public struct Transfer: Equatable, Sendable, Identifiable {
 }
 
 extension Transfer {
-    static let select = "SELECT transfers.*, contacts.name AS peerName FROM transfers JOIN contacts ON contacts.id = contact"
+    static let select =
+        "SELECT transfers.*, contacts.name AS peerName FROM transfers JOIN contacts ON contacts.id = contact"
 
     init(_ row: Row) throws {
         guard let direction = Direction(rawValue: row["direction"]), let state = TransferState(rawValue: row["state"])
@@ -233,7 +234,8 @@ extension Transfer {
                 WHERE id = ?
                 """,
             arguments: [
-                connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, blob(root), path, sourceIdentity,
+                connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
+                sourceIdentity,
                 offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
                 lane, reason, failure?.rawValue, endedBy?.rawValue, message, now, id,
             ])

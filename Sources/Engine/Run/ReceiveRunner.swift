@@ -1,7 +1,8 @@
 import AgentLink
 import ChunkIO
-import Collections
 import Database
+import Logging
+import SystemPackage
 import TransferCore
 
 /// Receives one file: checks and writes chunks, asks for what is missing, puts the file into place.
@@ -23,7 +24,7 @@ actor ReceiveRunner: TransferRunner {
     private var stored: TransferState
     private let isRestored: Bool
     /// What came while there was no room.
-    private var held: Deque<RunnerEvent> = []
+    private var held: [RunnerEvent] = []
 
     private nonisolated let events: AsyncStream<RunnerEvent>
     private nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
@@ -90,7 +91,7 @@ actor ReceiveRunner: TransferRunner {
         await apply(machine.handle(.accepted) + machine.handle(.connected))
         for await event in events {
             await take(event)
-            while !isOver, let next = held.popFirst() { await take(next) }
+            while !isOver, !held.isEmpty { await take(held.removeFirst()) }
             if isOver { return }
         }
     }
@@ -301,7 +302,9 @@ actor ReceiveRunner: TransferRunner {
             isWithoutSpace = false
             await apply(machine.handle(.finished))
         } catch {
-            guard error.category == .space else { return await apply(machine.handle(.failed(.destination("\(error)")))) }
+            guard error.category == .space else {
+                return await apply(machine.handle(.failed(.destination("\(error)"))))
+            }
             isWithoutSpace = true
             await apply(machine.handle(.finishPaused))
             await store()

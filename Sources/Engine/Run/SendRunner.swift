@@ -1,6 +1,7 @@
 import AgentLink
 import ChunkIO
 import Database
+import Logging
 import SystemPackage
 import TransferCore
 
@@ -36,7 +37,8 @@ actor SendRunner: TransferRunner {
         ref = transfer.offerRef ?? 0
         stored = transfer.state
         do {
-            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text) }
+            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text)
+            }
             reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
         } catch {
             throw RunnerFailure(.source("\(error)"))
@@ -103,7 +105,8 @@ actor SendRunner: TransferRunner {
         let header = ChatText.chunkHeader(ref: ref, number: place.number, length: place.length, hash: chunk.sha256)
         let note = note()
         do {
-            let ids = try await context.link.sendBulk([header, chunk.bytes], on: connection) { db in try note.write(db) }
+            let ids = try await context.link.sendBulk([header, chunk.bytes], on: connection) { db in try note.write(db)
+            }
             await sent(.chunk(place.number), lastMessage: ids.upperBound)
         } catch {
             await returned(place.number, error)

@@ -3,6 +3,7 @@ import ChatProtocol
 import ChunkIO
 import Database
 import GRDB
+import SystemPackage
 import TransferCore
 
 extension Profile {

@@ -41,12 +41,16 @@ extension Profile {
     /// Records what is to be sent; nothing is hashed or read but an inline file.
     /// - Throws: `noSuchContact`, `noSuchFile`, `notRegular`, `unreadable`, `contactFailed`, `tooLargeInline`, `usage`.
     public func requestSend(_ request: SendRequest) throws(EngineError) -> SendReceipt {
-        guard request.path != nil || !(request.text ?? "").isEmpty else { throw .usage("nothing to send: name a file or a text") }
+        guard request.path != nil || !(request.text ?? "").isEmpty else {
+            throw .usage("nothing to send: name a file or a text")
+        }
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
-        let isInline = source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
+        let isInline =
+            source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
-        let content = try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
+        let content =
+            try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
         return try write { db in
             let contact = try Contact.named(db, request.contact)
             guard contact.state != .failed else {
