@@ -1,5 +1,3 @@
-import Synchronization
-
 /// How a write ended.
 public enum WriteOutcome: Sendable, Equatable {
     /// The bytes are in the page cache: they survive the process, not the machine.
@@ -18,10 +16,13 @@ public final class ChunkWriter: Sendable {
     /// Write-back is started after so many bytes, so that a sync at the end finds little left to do.
     static let writeBackInterval = 16 << 20
     private let file: OpenFile
-    private let dirty = Mutex(Dirty())
+    private let directory: OpenFile
+    private let dirty = Guarded(Dirty())
+    private let isNameSynced = Guarded(false)
 
-    init(_ file: OpenFile) {
+    init(_ file: OpenFile, in directory: OpenFile) {
         self.file = file
+        self.directory = directory
     }
 
     /// Writes `bytes` from `offset` on if their SHA-256 is `expected` (`nil`: without hashing). A failed or partial
@@ -59,6 +60,10 @@ public final class ChunkWriter: Sendable {
     /// reopen the reservation and go on from what was synced before.
     public func sync() async throws(ChunkIOError) {
         try await file.sync(dataOnly: true)
+        // Data counts only under a name: the directory too, once.
+        if isNameSynced.withLock({ $0 }) { return }
+        try await directory.sync(dataOnly: false)
+        isNameSynced.withLock { $0 = true }
     }
 
     private func startWriteBack(after written: Range<Int64>) {

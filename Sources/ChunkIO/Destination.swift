@@ -69,9 +69,9 @@ public struct Destination: Sendable {
     }
 
     /// Reserves a name by an empty file of mode 0600, and creates the partial beside it: `name`, or the next free one
-    /// of `name_1.ext`, `name_2.ext`; the exact name, where one was given, or `nameTaken`. Store `record` before
-    /// anything else happens.
-    public func reserve(_ name: FileName) async throws(ChunkIOError) -> Reservation {
+    /// of `name_1.ext`, `name_2.ext`; the exact name, where one was given, or `nameTaken`. Store `record` at once:
+    /// a crash before that leaves two empty files that nobody knows. Both are on the disk after the first `sync`.
+    public func reserve(_ name: FileName) throws(ChunkIOError) -> Reservation {
         let (finalName, reserved) = try reserveName(exactName ?? name)
         var made = [finalName]
         do throws(ChunkIOError) {
@@ -81,7 +81,6 @@ public struct Destination: Sendable {
             let record = ReservationRecord(
                 directory: directory, finalName: finalName, partialName: partialName, reservedIdentity: reserved,
                 partialIdentity: status.identity, isMarked: status.mode & S_ISVTX != 0)
-            try await directory.file.sync(dataOnly: false)
             return Reservation(record: record, directory: directory, partial: partial)
         } catch {
             for name in made { try? directory.remove(name) }

@@ -9,7 +9,7 @@ final class OpenFile: Sendable {
     let service: IOService
     /// Names the file to the service for as long as the process lives; descriptors are used again, this is not.
     let number: UInt64
-    private let syncFailure = Mutex<ChunkIOError?>(nil)
+    private let syncFailure = Guarded<ChunkIOError?>(nil)
 
     private static let numbers = Atomic<UInt64>(0)
 

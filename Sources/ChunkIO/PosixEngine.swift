@@ -1,7 +1,6 @@
 import CLiburing
 import Glibc
 import Primitives
-import Synchronization
 
 /// pread and pwrite on one thread, syncs on another so that they hold up neither.
 final class PosixEngine: IOEngine {
@@ -88,7 +87,7 @@ private final class WorkerThread: Sendable {
 
     /// Shared with the thread, which outlives this object until its jobs are done.
     private final class Shared: Sendable {
-        let queue = Mutex(Queue())
+        let queue = Guarded(Queue())
         let wake: Wake = Wake()
     }
 

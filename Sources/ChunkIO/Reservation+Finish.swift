@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 public import SystemPackage
 
 /// What the offer says about a file besides its name and size.
@@ -83,6 +82,7 @@ extension Reservation {
         if let size, found != size { throw .partialWrongSize(partial.path, expected: size, got: found) }
         try apply(attributes)
         try await partial.sync(dataOnly: false)
+        if case .discarded = state.withLock({ $0 }) { throw .discarded(record.finalPath) }
         let name = try place(method: method, at: step)
         try step(.placed)
         try await directory.file.sync(dataOnly: false)

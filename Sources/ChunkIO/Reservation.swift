@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// A reserved name and the partial file beside it, from acceptance to the end of a transfer.
@@ -23,7 +22,7 @@ public final class Reservation: Sendable {
     public let record: ReservationRecord
     let directory: Directory
     let partial: OpenFile
-    let state = Mutex(State.open)
+    let state = Guarded(State.open)
 
     init(record: ReservationRecord, directory: Directory, partial: OpenFile) {
         self.record = record
@@ -32,7 +31,7 @@ public final class Reservation: Sendable {
     }
 
     /// Writes to the partial. One writer a reservation.
-    public func writer() -> ChunkWriter { ChunkWriter(partial) }
+    public func writer() -> ChunkWriter { ChunkWriter(partial, in: directory.file) }
 
     /// Bytes that this user may still write there.
     public func availableBytes() throws(ChunkIOError) -> Int64 {

@@ -1,6 +1,5 @@
 import CLiburing
 import Glibc
-import Synchronization
 
 /// io_uring on one thread, which also hashes: several operations are under way while it does.
 final class RingEngine: IOEngine {
@@ -48,7 +47,7 @@ final class RingInbox: Sendable {
         fileprivate var isSignalled = false
     }
 
-    private let contents = Mutex(Contents())
+    private let contents = Guarded(Contents())
     let wake = Wake()
 
     func put(_ change: (inout Contents) -> Void) {

@@ -15,7 +15,7 @@ final class RingLoop: @unchecked Sendable {
     private static let wakeKey: UInt64 = 0
 
     let inbox = RingInbox()
-    private let ring: UnsafeMutablePointer<io_uring>
+    private let ring: OpaquePointer
     private let memory: UnsafeMutableRawPointer
     private let memorySize: Int
     private let wakeCount = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
@@ -33,7 +33,7 @@ final class RingLoop: @unchecked Sendable {
     private var freeFileSlots: [UInt32]
 
     private init(
-        ring: UnsafeMutablePointer<io_uring>, memory: UnsafeMutableRawPointer, bufferCount: Int, hasFileSlots: Bool
+        ring: OpaquePointer, memory: UnsafeMutableRawPointer, bufferCount: Int, hasFileSlots: Bool
     ) {
         self.ring = ring
         self.memory = memory
@@ -49,7 +49,7 @@ final class RingLoop: @unchecked Sendable {
     }
 
     static func make(bufferCount: Int) -> Result<RingLoop, Errnum> {
-        var created: UnsafeMutablePointer<io_uring>?
+        var created: OpaquePointer?
         let result = sxfile_ring_create(64, &created)
         guard result == 0, let ring = created else { return .failure(Errnum(code: -result)) }
         let size = bufferCount * bufferSize

@@ -9,7 +9,7 @@ import Testing
         in directory: TemporaryDirectory, _ preference: IOService.Preference
     ) async throws -> Reservation {
         let destination = try Destination(output: directory.path.string, service: Services.of(preference))
-        return try await destination.reserve(FileName(sanitizing: "file"))
+        return try destination.reserve(FileName(sanitizing: "file"))
     }
 
     @Test func backends() {
@@ -115,7 +115,7 @@ import Testing
         for index in 0..<5 {
             let service = IOService(preference: preference)
             let destination = try Destination(output: directory.path.string, service: service)
-            let reservation = try await destination.reserve(FileName(sanitizing: "file\(index)"))
+            let reservation = try destination.reserve(FileName(sanitizing: "file\(index)"))
             _ = try await reservation.writer().write([1], at: 0, expecting: nil)
             _ = try await reservation.finish(FileAttributes(), size: 1)
         }
@@ -139,7 +139,7 @@ struct LimitedFileSystemTests {
         #expect(refusal.category == .space)
         #expect(throws: ChunkIOError.self) { try destination.requireSpace(for: Int64.max) }
 
-        let reservation = try await destination.reserve(FileName(sanitizing: "file"))
+        let reservation = try destination.reserve(FileName(sanitizing: "file"))
         let writer = reservation.writer()
         let path = directory[try #require(directory.names.first { $0.hasSuffix(".part") })]
         let bytes = pattern(200 << 10)
@@ -157,7 +157,7 @@ struct LimitedFileSystemTests {
         write([], to: directory["first"])
         let destination = try Destination(output: directory.path.string)
         // The name still finds room, the partial does not: nothing is left.
-        await #expect(throws: ChunkIOError.self) { try await destination.reserve(FileName(sanitizing: "file")) }
+        #expect(throws: ChunkIOError.self) { try destination.reserve(FileName(sanitizing: "file")) }
         #expect(directory.names == ["first"])
     }
 
@@ -166,7 +166,7 @@ struct LimitedFileSystemTests {
         let destination = try Destination(output: directory.path.string)
         #expect(directory.remount("size=64k", readOnly: true))
         let refusal = ChunkIOError.readOnly(directory["file"])
-        await #expect(throws: refusal) { try await destination.reserve(FileName(sanitizing: "file")) }
+        #expect(throws: refusal) { try destination.reserve(FileName(sanitizing: "file")) }
         #expect(refusal.category == .destination)
     }
 }

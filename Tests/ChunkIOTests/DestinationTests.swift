@@ -12,8 +12,8 @@ import Testing
         let destination = try Destination(output: directory.path.string)
         #expect(destination.exactName == nil)
         #expect(destination.directoryPath == directory.path)
-        let first = try await destination.reserve(FileName(sanitizing: "a b.txt"))
-        let second = try await destination.reserve(FileName(sanitizing: "a b.txt"))
+        let first = try destination.reserve(FileName(sanitizing: "a b.txt"))
+        let second = try destination.reserve(FileName(sanitizing: "a b.txt"))
         #expect(first.record.finalPath == directory["a b.txt"])
         #expect(second.record.finalPath == directory["a b_1.txt"])
         #expect(finalNames() == ["a b.txt", "a b_1.txt"])
@@ -33,7 +33,7 @@ import Testing
         mkdir(directory["x"].string, 0o755)
         symlink("/tmp/sxfile-nowhere", directory["x_1"].string)
         let destination = try Destination(output: directory.path.string)
-        let reservation = try await destination.reserve(FileName(sanitizing: "x"))
+        let reservation = try destination.reserve(FileName(sanitizing: "x"))
         #expect(reservation.record.finalPath == directory["x_2"])
         #expect(access("/tmp/sxfile-nowhere", F_OK) != 0)
     }
@@ -43,7 +43,7 @@ import Testing
         let names = try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<20 {
                 group.addTask {
-                    try await destination.reserve(FileName(sanitizing: "n.bin")).record.finalName.string
+                    try destination.reserve(FileName(sanitizing: "n.bin")).record.finalName.string
                 }
             }
             return try await group.reduce(into: Set<String>()) { $0.insert($1) }
@@ -55,11 +55,11 @@ import Testing
         let destination = try Destination(output: directory["exact.bin"].string)
         #expect(destination.exactName?.string == "exact.bin")
         #expect(directory.names.isEmpty)
-        let reservation = try await destination.reserve(FileName(sanitizing: "peer's name"))
+        let reservation = try destination.reserve(FileName(sanitizing: "peer's name"))
         #expect(reservation.record.finalPath == directory["exact.bin"])
         // Taken now: for a second look at the same destination, and for a new one.
-        await #expect(throws: ChunkIOError.nameTaken(directory["exact.bin"])) {
-            try await destination.reserve(FileName(sanitizing: "other"))
+        #expect(throws: ChunkIOError.nameTaken(directory["exact.bin"])) {
+            try destination.reserve(FileName(sanitizing: "other"))
         }
         #expect(throws: ChunkIOError.nameTaken(directory["exact.bin"])) {
             try Destination(output: directory["exact.bin"].string)
@@ -92,7 +92,7 @@ import Testing
         mkdir(directory["real"].string, 0o755)
         symlink("real", directory["link"].string)
         let destination = try Destination(output: directory["link"].string)
-        let reservation = try await destination.reserve(FileName(sanitizing: "f"))
+        let reservation = try destination.reserve(FileName(sanitizing: "f"))
         #expect(reservation.record.finalPath == directory["real"].appending("f"))
     }
 
@@ -119,7 +119,7 @@ import Testing
         let odd = directory["an odd % näme\n"]
         mkdir(odd.string, 0o755)
         let destination = try Destination(output: odd.string)
-        let reservation = try await destination.reserve(FileName(sanitizing: "ünïcode 100%.bin"))
+        let reservation = try destination.reserve(FileName(sanitizing: "ünïcode 100%.bin"))
         let record = reservation.record
         #expect(record.text.utf8.allSatisfy { (0x20...0x7E).contains($0) })
         #expect(try ReservationRecord(text: record.text) == record)

@@ -72,7 +72,7 @@ import Testing
             #expect(!name.bytes.contains(0) && !name.bytes.contains(UInt8(ascii: "/")))
             #expect((1...255).contains(name.bytes.count))
             #expect(name.string != "." && name.string != "..")
-            let reservation = try await destination.reserve(name)
+            let reservation = try destination.reserve(name)
             let file = try await reservation.finish(FileAttributes(), size: 0)
             #expect(file.path.removingLastComponent() == outer["in"])
             unlink(file.path.string)

@@ -12,7 +12,7 @@ private let crash = ChunkIOError.system(operation: "crash", path: "", errno: 0)
 
     private func reserve(_ name: String = "file.bin", writing bytes: [UInt8]? = nil) async throws -> Reservation {
         let destination = try Destination(output: directory.path.string)
-        let reservation = try await destination.reserve(FileName(sanitizing: name))
+        let reservation = try destination.reserve(FileName(sanitizing: name))
         #expect(try await reservation.writer().write(bytes ?? data, at: 0, expecting: nil) == .written)
         return reservation
     }
@@ -276,7 +276,7 @@ private let crash = ChunkIOError.system(operation: "crash", path: "", errno: 0)
         chmod(directory.path.string, 0o500)
         defer { chmod(directory.path.string, 0o700) }
         let refusal = ChunkIOError.permissionDenied(directory["other"])
-        await #expect(throws: refusal) { try await destination.reserve(FileName(sanitizing: "other")) }
+        #expect(throws: refusal) { try destination.reserve(FileName(sanitizing: "other")) }
         await #expect(throws: ChunkIOError.permissionDenied(try partialPath())) { try await finish(reservation) }
         chmod(directory.path.string, 0o700)
         #expect(try await finish(reservation).path == directory["file.bin"])
@@ -361,7 +361,7 @@ private let crash = ChunkIOError.system(operation: "crash", path: "", errno: 0)
         let outer = directory["outer"]
         mkdir(outer.string, 0o755)
         let destination = try Destination(output: outer.string)
-        let reservation = try await destination.reserve(FileName(sanitizing: "f"))
+        let reservation = try destination.reserve(FileName(sanitizing: "f"))
         _ = try await reservation.writer().write(data, at: 0, expecting: nil)
         // The parent is swapped: for a symlink to a place that is not ours, then for another directory.
         let outside = TemporaryDirectory()

@@ -1,9 +1,11 @@
 #pragma once
-// Before <liburing.h>: any target that also sees SystemPackage would fail with a redefinition otherwise.
-#include <linux/io_uring.h>
-#include <liburing.h>
+// <liburing.h> stays out of this header: it shares types with SystemPackage and the C library, and a module that has
+// another view of them does not compile with those that have the usual one.
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+struct io_uring;
 
 // Every function returns 0, a count or a descriptor, or -errno.
 
