@@ -20,6 +20,12 @@ extension Engine {
         case .delivered(let connection, let id): await delivered(connection, id)
         case .quota(let connection, let isFull): quota(connection, isFull: isFull)
         case .drained(let connection): await drained(connection)
+        case .gap(let connection, let integrity): runner(of: connection)?.tell(.gap(integrity))
+        case .undecryptable(let connection):
+            logger.warning("connection \(connection): a message that cannot be decrypted was dropped")
+        case .contactRequest(let connection, _, _):
+            logger.notice("connection \(connection): a request to a contact address was skipped")
+        case .subscriptionTaken: stopForGood(.subscriptionTaken)
         case .failed(let connection, let error): await failed(connection, error)
         case .relayUp(let server):
             answered.insert(server)
@@ -32,6 +38,10 @@ extension Engine {
             broadcast.tell(.down(server: "\(server)", FailureKind(error), error.description))
             tellRelays()
         }
+    }
+
+    private func runner(of connection: ConnectionID) -> (any TransferRunner)? {
+        running.values.first { $0.connection == connection }?.runner
     }
 
     /// Whose connection it is.
@@ -124,19 +134,36 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact):
             await take(Incoming(body), body, inbound: nil, integrity, from: contact)
-            await link.acknowledge(token)
+            await acknowledge(token)
         case .transfer(let transfer):
             await start(transfer)
             if let runner = running[transfer.id]?.runner { return runner.tell(.bulk(integrity, body, token)) }
             if isStopping { return }
             owesConfirmation.insert(connection)
-            await link.acknowledge(token)
-        case .nobody: await link.acknowledge(token)
+            await acknowledge(token)
+        case .nobody: await acknowledge(token)
         }
+    }
+
+    private func acknowledge(_ token: BulkToken) async {
+        do { try await link.acknowledge(token) } catch { logger.error("a message was not acknowledged: \(error)") }
     }
 
     private func start(_ transfer: Transfer) async {
         if running[transfer.id] == nil, !transfer.state.isEnded { await advance(transfer.id) }
+    }
+
+    /// What came while a runner ended stays in the database: it is handled now.
+    func takeLeftovers(_ id: Int64) async {
+        let rows = try? profile.read { db -> [(Int64, [UInt8], ConnectionID)] in
+            guard let row = try Transfer.fetch(db, id: id), row.state.isEnded, let connection = row.connection else {
+                return []
+            }
+            return try AgentStore.inbound(db, connection).map { ($0.id, $0.body, connection) }
+        }
+        for (inbound, body, connection) in rows ?? [] {
+            await takeLate(Incoming(body), inbound: inbound, id, connection)
+        }
     }
 
     /// A message on the file connection of a transfer that has no runner: it is over.
@@ -161,9 +188,7 @@ extension Engine {
     // MARK: - Delivery
 
     private func delivered(_ connection: ConnectionID, _ id: Int64) async {
-        if let running = running.values.first(where: { $0.connection == connection }) {
-            return running.runner.tell(.delivered(id))
-        }
+        if let runner = runner(of: connection) { return runner.tell(.delivered(id)) }
         switch owner(connection) {
         case .transfer(let transfer): await advance(transfer.id)
         case .contact(let contact): await deliveredInline(contact, connection)
@@ -174,16 +199,12 @@ extension Engine {
 
     private func quota(_ connection: ConnectionID, isFull: Bool) {
         if isFull { full.insert(connection) } else { full.remove(connection) }
-        if let running = running.values.first(where: { $0.connection == connection }) {
-            running.runner.tell(.quota(full: isFull))
-        }
+        runner(of: connection)?.tell(.quota(full: isFull))
     }
 
     private func drained(_ connection: ConnectionID) async {
         drained.insert(connection)
-        if let running = running.values.first(where: { $0.connection == connection }) {
-            return running.runner.tell(.drained)
-        }
+        if let runner = runner(of: connection) { return runner.tell(.drained) }
         guard case .transfer(let transfer) = owner(connection) else { return }
         if owesConfirmation.remove(connection) != nil, transfer.state == .complete, transfer.direction == .receive {
             await confirmAgain(transfer, connection)
@@ -211,11 +232,8 @@ extension Engine {
     // MARK: - Failures
 
     private func failed(_ connection: ConnectionID, _ error: AgentLinkError) async {
-        if error == .subscriptionTaken { return stopForGood(.link(error)) }
         if error == .stopped { return }
-        if let running = running.values.first(where: { $0.connection == connection }) {
-            return running.runner.tell(.connectionFailed(error))
-        }
+        if let runner = runner(of: connection) { return runner.tell(.connectionFailed(error)) }
         switch owner(connection) {
         case .contact(let contact): await fail(contact, error.description, FailureKind(error))
         case .transfer(let transfer):

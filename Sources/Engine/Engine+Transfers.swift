@@ -12,7 +12,7 @@ extension Engine {
         // Every step changes the row; a bound keeps a step that cannot be stored from being taken for ever.
         for _ in 0..<8 {
             guard !isStopping, let facts = facts(id) else { return }
-            if facts.transfer.state.isEnded { running[id]?.runner.tell(.ended) }
+            if facts.transfer.state.isEnded { endRunner(id) }
             guard await take(facts.next, facts.transfer) else { return }
         }
     }
@@ -121,7 +121,7 @@ extension Engine {
     // MARK: - Running
 
     private func run(_ transfer: Transfer) async {
-        guard running[transfer.id] == nil, let connection = transfer.connection else { return }
+        guard running[transfer.id] == nil, ending[transfer.id] == nil, let connection = transfer.connection else { return }
         let context = RunContext(
             profile: profile, link: link, logger: logger, bootID: bootID,
             report: { [broadcast] event in broadcast.report(event) },
@@ -147,6 +147,13 @@ extension Engine {
     }
 
     // MARK: - Ending
+
+    /// The transfer is over by its row: its runner hears nothing more.
+    private func endRunner(_ id: Int64) {
+        guard let runner = running.removeValue(forKey: id) else { return }
+        ending[id] = runner
+        runner.runner.tell(.ended)
+    }
 
     /// The word for the other side: on the contact's connection only a recipient declines, and only a sender cancels, so that
     /// both know whose offer the number names.
@@ -202,7 +209,7 @@ extension Engine {
 
     private func discard(_ transfer: Transfer) async -> Bool {
         // The runner has the partial open: it ends first, and its end brings us here again.
-        if running[transfer.id] != nil { return false }
+        if ending[transfer.id] != nil { return false }
         do {
             try await Reservation.discard(try ReservationRecord(text: transfer.destination ?? ""))
         } catch ChunkIOError.damagedRecord {
@@ -229,7 +236,7 @@ extension Engine {
             }
             try row.update(db, now: unixNow())
         }
-        running[transfer.id]?.runner.tell(.ended)
+        endRunner(transfer.id)
         await wakePending()
     }
 

@@ -58,6 +58,8 @@ actor Engine {
     private var activityCount: UInt64 = 0
     var isStopping = false
     var running: [Int64: Running] = [:]
+    /// Runners whose transfers were ended, until they have.
+    var ending: [Int64: Running] = [:]
     /// Connections the link was told of, in the state in which it was.
     var woken: [ConnectionID: ConnectionState] = [:]
     /// Connections whose queue was empty last.
@@ -121,14 +123,17 @@ actor Engine {
     func stop() async {
         guard !isStopping else { return }
         isStopping = true
-        for running in running.values { running.runner.tell(running.direction == .receive ? .leave : .pause) }
-        for running in running.values where running.direction == .receive { await running.task.value }
+        // The work loop forgets runners that end; these are sealed once the link has stopped.
+        let leaving = Array(running.values)
+        for running in leaving { running.runner.tell(running.direction == .receive ? .leave : .pause) }
+        for running in leaving where running.direction == .receive { await running.task.value }
         // Ends `events` once the answers to what was sent are in: the senders' last checkpoints know of them.
         await link.stop()
         if let forwarder = tasks.first { await forwarder.value }
         await withCheckedContinuation { inbox.yield(.barrier($0)) }
-        for running in running.values { running.runner.tell(.leave) }
-        for running in running.values { await running.task.value }
+        for running in leaving { running.runner.tell(.leave) }
+        for running in leaving + ending.values { await running.task.value }
+        for running in leaving { await running.runner.seal() }
         inbox.finish()
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
@@ -157,6 +162,8 @@ actor Engine {
                 await advance(id)
             case .runnerEnded(let id):
                 running[id] = nil
+                ending[id] = nil
+                await takeLeftovers(id)
                 await advance(id)
             }
             if !input.isQuiet {

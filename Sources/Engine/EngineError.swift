@@ -41,6 +41,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case database(DatabaseError)
     /// A relay or a connection.
     case link(AgentLinkError)
+    /// Another program with the same keys took a subscription: a copied profile is on line.
+    case subscriptionTaken
     /// A relay that the running engine cannot use: the kind of failure, and why.
     case relay(FailureKind, String)
     /// The system refused something that the engine needs.
@@ -51,7 +53,8 @@ public enum EngineError: Error, Equatable, Sendable {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
-        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline, .system:
+        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
+            .subscriptionTaken, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission
@@ -90,7 +93,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
         case .relayUnreachable, .relayIncompatible: self = .relay
         case .relayIdentity, .ratchet: self = .integrity
         case .badLink: self = .usage
-        case .relayRefused, .linkUsed, .queueGone, .peer, .subscriptionTaken, .noConnection, .messageTooLong, .storage,
+        case .relayRefused, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
             .stopped:
             self = .failed
         }
@@ -121,6 +124,8 @@ extension EngineError: CustomStringConvertible {
             .relay(_, let what):
             what
         case .database(let error): error.description
+        case .subscriptionTaken:
+            "another sxfile with the same keys is on line (a copied profile?); stop one and run `sxfile doctor --rekey`"
         case .link(let error): error.description
         }
     }

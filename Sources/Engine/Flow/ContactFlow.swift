@@ -14,13 +14,13 @@ enum ContactStep: Equatable, Sendable {
         case .connected:
             switch connection {
             case .failed, nil: .fail
-            case .creating, .offered, .confirmed, .allowing, .joining, .joined, .connected, .deleting: .wait
+            case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting, .connected, .deleting: .wait
             }
         case .invited, .connecting:
             switch connection {
             case .connected: .connect
             case .failed, nil: .fail
-            case .creating, .offered, .confirmed, .allowing, .joining, .joined, .deleting: .wait
+            case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting, .deleting: .wait
             }
         case .failed, .removed: .wait
         }

@@ -60,7 +60,7 @@ struct TransferFacts: Sendable {
         guard transfer.connection != nil else { return .wait(nil) }
         switch connection {
         case .failed, .deleting, nil: return .dropConnection
-        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .connected: break
+        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting, .connected: break
         }
         if transfer.farewell == nil || isFarewellDelivered || now - transfer.updatedAt > Self.patience {
             return .dropConnection
@@ -73,7 +73,7 @@ struct TransferFacts: Sendable {
         switch contact {
         case .connected: return transfer.state == .complete ? .confirmInline : .tellContact
         case .failed, .deleting, nil: return .leaveUntold
-        case .creating, .offered, .confirmed, .allowing, .joining, .joined: return .wait(nil)
+        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting: return .wait(nil)
         }
     }
 
@@ -82,7 +82,7 @@ struct TransferFacts: Sendable {
         switch connection {
         case nil, .failed, .deleting: return .fail
         case .creating: return .wait(.peer)
-        case .offered, .confirmed, .allowing, .connected, .joining, .joined: break
+        case .offered, .confirmed, .allowing, .connected, .joining, .joined, .greeting: break
         }
         guard transfer.offerMessage == nil else { return .wait(.peer) }
         return whenContactConnected(.offer)
@@ -99,7 +99,7 @@ struct TransferFacts: Sendable {
         switch contact {
         case .connected: step
         case .failed, .deleting, nil: .fail
-        case .creating, .offered, .confirmed, .allowing, .joining, .joined: .wait(.peer)
+        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting: .wait(.peer)
         }
     }
 
@@ -109,7 +109,7 @@ struct TransferFacts: Sendable {
         // A sent file whose last word did not come in time has let its connection go.
         case nil: transfer.state == .sent ? .wait(nil) : .fail
         case .failed, .deleting: .fail
-        case .creating, .offered, .confirmed, .allowing, .joining, .joined: .wait(.peer)
+        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting: .wait(.peer)
         }
     }
 

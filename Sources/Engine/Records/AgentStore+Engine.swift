@@ -30,6 +30,13 @@ extension AgentStore {
                 db, sql: "SELECT server FROM queues WHERE connection = ?", arguments: [connection.rawValue]))
     }
 
+    /// Messages of the connection that were not handled yet.
+    static func inbound(_ db: GRDB.Database, _ connection: ConnectionID) throws -> [(id: Int64, body: [UInt8])] {
+        try Row.fetchAll(
+            db, sql: "SELECT id, body FROM inbound WHERE connection = ? ORDER BY id", arguments: [connection.rawValue]
+        ).map { ($0["id"], $0.bytes("body") ?? []) }
+    }
+
     /// Connections that the link has to look at: they are being made, let in or deleted.
     static func pending(_ db: GRDB.Database) throws -> [(ConnectionID, ConnectionState)] {
         try Row.fetchAll(

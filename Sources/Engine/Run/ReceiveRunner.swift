@@ -23,6 +23,8 @@ actor ReceiveRunner: TransferRunner {
     private var isOnDisk = false
     private var stored: TransferState
     private let isRestored: Bool
+    /// The engine is leaving, and everything that was written is on the disk.
+    private var isSynced = false
     /// What came while there was no room.
     private var held: [RunnerEvent] = []
 
@@ -89,6 +91,7 @@ actor ReceiveRunner: TransferRunner {
         }
         if isRestored { await apply(machine.handle(.resumed)) }
         await apply(machine.handle(.accepted) + machine.handle(.connected))
+        if isOver { return }
         for await event in events {
             await take(event)
             while !isOver, !held.isEmpty { await take(held.removeFirst()) }
@@ -117,6 +120,7 @@ actor ReceiveRunner: TransferRunner {
         case .retry:
             guard isWithoutSpace else { return }
             await apply(machine.handle(.resumed))
+        case .gap(let integrity): _ = await check(integrity, inbound: nil)
         case .delivered, .quota, .pause: break
         }
     }
@@ -131,7 +135,11 @@ actor ReceiveRunner: TransferRunner {
         // After a failure nobody takes the chunk from the relay: the connection goes.
         guard !isOver else { return }
         let note = note()
-        await context.link.acknowledge(token) { db in try note.write(db) }
+        do {
+            try await context.link.acknowledge(token) { db in try note.write(db) }
+        } catch {
+            context.logger.error("a chunk was not acknowledged: \(error)")
+        }
         await progress()
     }
 
@@ -197,7 +205,7 @@ actor ReceiveRunner: TransferRunner {
             case .relay(let isDown): self.isDown = isDown
             case .connectionFailed(let error): await connectionFailed(error)
             // The link hands over no more than its window while nothing is acknowledged.
-            case .bulk, .message, .storedChunk, .drained: held.append(event)
+            case .bulk, .message, .storedChunk, .drained, .gap: held.append(event)
             case .delivered, .quota, .pause: break
             }
             if isOver { return false }
@@ -221,17 +229,12 @@ actor ReceiveRunner: TransferRunner {
 
     /// Whether the message may be handled: a gap is noted, a broken sequence ends the transfer.
     private func check(_ integrity: Integrity, inbound: Int64?) async -> Bool {
-        let failure: TransferFailure
-        switch integrity {
-        case .ok, .late: return true
-        case .skipped:
-            await apply(machine.handle(.gap))
-            return true
-        case .badID(let expected, let got): failure = .messageIntegrity("message \(got) instead of \(expected)")
-        case .badHash: failure = .messageIntegrity("a hash differs")
+        if let failure = integrity.failure {
+            await apply(machine.handle(.failed(failure)), inbound: inbound)
+            return false
         }
-        await apply(machine.handle(.failed(failure)), inbound: inbound)
-        return false
+        if case .skipped = integrity { await apply(machine.handle(.gap)) }
+        return true
     }
 
     private func connectionFailed(_ error: AgentLinkError) async {
@@ -240,7 +243,7 @@ actor ReceiveRunner: TransferRunner {
         case .queueGone: failure = .queueGone
         case .ratchet(let what): failure = .messageIntegrity(what)
         case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
-            .subscriptionTaken, .noConnection, .messageTooLong, .storage, .stopped:
+            .noConnection, .messageTooLong, .storage, .stopped:
             failure = .other(error.description)
         }
         await apply(machine.handle(.failed(failure)))
@@ -311,7 +314,7 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
-    /// An orderly exit: what is written gets synced, and the checkpoint says that nothing is lost.
+    /// An orderly exit: what is written gets synced. That nothing is lost is true once the link has stored what it holds.
     private func leave() async {
         let actions = machine.handle(.leaving)
         if actions.contains(.sync), case .partial(_, let writer) = place {
@@ -325,6 +328,12 @@ actor ReceiveRunner: TransferRunner {
                 return
             }
         }
+        isSynced = true
+        await store()
+    }
+
+    func seal() async {
+        guard isSynced else { return }
         var note = note()
         note.checkpoint = machine.checkpoint(orderly: true)
         await write(note, saying: nil)

@@ -34,9 +34,11 @@ enum RunnerEvent: Sendable {
     case drained
     /// The connection ended.
     case connectionFailed(AgentLinkError)
+    /// Messages are missing, before one of them is whole.
+    case gap(Integrity)
     /// Nothing new is to be begun: the engine is leaving.
     case pause
-    /// Store where it stands and end.
+    /// Store where it stands and end; `seal` follows once the link has stopped.
     case leave
     /// The row was ended by a wish: end without a word.
     case ended
@@ -50,6 +52,8 @@ protocol TransferRunner: Sendable {
     func tell(_ event: RunnerEvent)
     /// Works until the transfer ends or the engine leaves.
     func run() async
+    /// The link has stopped in good order, and holds what it was handed: stores that nothing is lost.
+    func seal() async
     /// Whether it works on the disk at this moment, without a message being under way.
     var isBusy: Bool { get async }
 }
@@ -124,5 +128,16 @@ struct RunnerNote: Sendable {
         if let path { row.path = path }
         if let farewell { row.farewell = farewell }
         try row.update(db, now: unixNow())
+    }
+}
+
+extension Integrity {
+    /// Why a file connection's sequence cannot be trusted; nil for what is only missing or late.
+    var failure: TransferFailure? {
+        switch self {
+        case .ok, .skipped, .late: nil
+        case .badID(let expected, let got): .messageIntegrity("message \(got) instead of \(expected)")
+        case .badHash: .messageIntegrity("a hash differs")
+        }
     }
 }

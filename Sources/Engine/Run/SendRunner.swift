@@ -19,6 +19,8 @@ actor SendRunner: TransferRunner {
     private var isFull = false
     private var isDown = false
     private var isPaused = false
+    /// The relay is down: nothing is handed to the link.
+    private var isBlocked = false
     private var isOver = false
     /// The state that the row has.
     private var stored: TransferState
@@ -80,7 +82,7 @@ actor SendRunner: TransferRunner {
 
     private func pump() async {
         while !isOver, !isPaused {
-            guard let step = machine.next() else {
+            guard !isBlocked, let step = machine.next() else {
                 var waiting = work.makeAsyncIterator()
                 guard await waiting.next() != nil else { return }
                 continue
@@ -139,8 +141,9 @@ actor SendRunner: TransferRunner {
         switch error {
         // `connectionFailed` comes as an event, after what the peer has said last.
         case .stopped, .noConnection, .queueGone: isPaused = true
-        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .ratchet, .peer,
-            .subscriptionTaken, .messageTooLong, .storage:
+        // Goes on when the relay is back.
+        case .relayUnreachable, .relayIdentity, .relayIncompatible: isBlocked = true
+        case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong, .storage:
             await fail(.other(error.description))
         }
     }
@@ -150,7 +153,7 @@ actor SendRunner: TransferRunner {
     private func take(_ event: RunnerEvent) async {
         switch event {
         case .message(let inbound, let integrity, let incoming): await take(inbound, integrity, incoming)
-        case .bulk(_, _, let token): await context.link.acknowledge(token)
+        case .bulk(_, _, let token): try? await context.link.acknowledge(token)
         case .storedChunk(let inbound, _, _): await apply([], inbound: inbound)
         case .delivered(let id):
             delivered = max(delivered, id)
@@ -161,27 +164,31 @@ actor SendRunner: TransferRunner {
             await store()
         case .relay(let isDown):
             self.isDown = isDown
+            if !isDown { unblock() }
             await store()
         case .connectionFailed(let error): await connectionFailed(error)
         case .pause:
             isPaused = true
             worker.yield()
-        case .leave:
-            await store()
-            isOver = true
-        case .ended: isOver = true
-        case .drained, .retry: break
+        case .leave, .ended: isOver = true
+        case .retry: unblock()
+        case .gap(let integrity): await take(integrity)
+        case .drained: break
         }
     }
 
+    private func unblock() {
+        isBlocked = false
+        worker.yield()
+    }
+
+    private func take(_ integrity: Integrity) async {
+        if let failure = integrity.failure { await apply(machine.handle(.failed(failure))) }
+    }
+
     private func take(_ inbound: Int64, _ integrity: Integrity, _ incoming: Incoming) async {
-        switch integrity {
-        case .badID(let expected, let got):
-            let failure = TransferFailure.messageIntegrity("message \(got) instead of \(expected)")
+        if let failure = integrity.failure {
             return await apply(machine.handle(.failed(failure)), inbound: inbound)
-        case .badHash:
-            return await apply(machine.handle(.failed(.messageIntegrity("a hash differs"))), inbound: inbound)
-        case .ok, .skipped, .late: break
         }
         switch incoming {
         case .want(let want):
@@ -202,7 +209,7 @@ actor SendRunner: TransferRunner {
         case .queueGone: await apply(machine.handle(.failed(.queueGone)))
         case .ratchet(let what): await fail(.messageIntegrity(what))
         case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
-            .subscriptionTaken, .noConnection, .messageTooLong, .storage, .stopped:
+            .noConnection, .messageTooLong, .storage, .stopped:
             await fail(.other(error.description))
         }
     }
@@ -226,11 +233,23 @@ actor SendRunner: TransferRunner {
             }
         }
         await write(note, saying: farewell)
-        if note.ending != nil { isOver = true }
+        if note.ending != nil {
+            isOver = true
+            // The listener may be waiting for an event.
+            inbox.yield(.ended)
+        }
         report()
     }
 
     private func store() async { await write(note(), saying: nil) }
+
+    func seal() async {
+        guard case .ended = machine.state else {
+            var note = note()
+            note.checkpoint = machine.checkpoint(keepingUnderWay: true)
+            return await write(note, saying: nil)
+        }
+    }
 
     private func write(_ note: RunnerNote, saying farewell: [UInt8]?) async {
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil

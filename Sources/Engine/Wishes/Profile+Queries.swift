@@ -134,7 +134,7 @@ extension Profile {
             let transfer = try Transfer.known(db, id: id)
             guard !transfer.state.isEnded, let connection = transfer.connection else { return transfer.state.isEnded }
             switch try AgentStore.state(db, connection) {
-            case .joined, .connected, .deleting, .failed, nil: return true
+            case .joined, .greeting, .connected, .deleting, .failed, nil: return true
             case .creating, .offered, .confirmed, .allowing, .joining: return false
             }
         }

@@ -39,7 +39,7 @@ extension Profile {
                 try output.map { try Destination(output: $0, requiresDirectory: requiresDirectory) }
                 ?? Destination.downloads()
             if let size = transfer.size { try destination.requireSpace(for: Int64(clamping: size)) }
-            reservation = try await destination.reserve(FileName(sanitizing: transfer.name))
+            reservation = try destination.reserve(FileName(sanitizing: transfer.name))
         } catch {
             throw .destination("\(error)")
         }
