@@ -106,5 +106,11 @@ let package = Package(
                 "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
                 nioCore, nioPosix, logging,
             ]),
+        tests(
+            "EngineTests",
+            [
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
+                "Primitives", nioCore, nioPosix, logging, system, grdb,
+            ]),
     ]
 )
