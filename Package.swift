@@ -114,5 +114,11 @@ let package = Package(
                 "WireFormat",
                 nioCore, nioPosix, logging, grdb,
             ]),
+        tests(
+            "EngineTests",
+            [
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
+                "Primitives", nioCore, nioPosix, logging, system, grdb,
+            ]),
     ]
 )
