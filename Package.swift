@@ -100,7 +100,10 @@ let package = Package(
         tests("DatabaseTests", ["Database", grdb]),
         tests(
             "SMPClientTests",
-            ["SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+            [
+                "SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "SMPRelayTests",
             [
