@@ -55,13 +55,14 @@ let package = Package(
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
-        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol", collections]),
+        library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
-        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [
@@ -83,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system, arguments,
+                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system,
+                arguments,
             ],
             swiftSettings: strict),
 
@@ -95,18 +97,31 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
-        tests("DatabaseTests", ["Database"]),
+        tests("DatabaseTests", ["Database", grdb]),
         tests(
             "SMPClientTests",
-            ["SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+            [
+                "SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "SMPRelayTests",
-            ["SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+            [
+                "SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "AgentLinkTests",
             [
-                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
-                nioCore, nioPosix, logging,
+                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives",
+                "WireFormat",
+                nioCore, nioPosix, logging, grdb,
+            ]),
+        tests(
+            "EngineTests",
+            [
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
+                "Primitives", nioCore, nioPosix, logging, system, grdb,
             ]),
     ]
 )

@@ -34,6 +34,8 @@ public enum ConnectionState: String, Sendable {
     case joining
     /// Joiner: our confirmation is with the relay. → connected
     case joined
+    /// Slow flow only: confirmations are exchanged, the peer's HELLO is awaited. → connected
+    case greeting
     /// Messages flow both ways.
     case connected
     /// The queue is to be deleted at its relay, then the row.
@@ -75,6 +77,14 @@ public enum AgentEvent: Sendable {
     case message(ConnectionID, inbound: Int64, messageID: Int64, integrity: Integrity, body: [UInt8])
     /// A whole bulk message, in memory only: `acknowledge` it once its bytes are safe. `ids` are its segments' numbers.
     case bulk(ConnectionID, ids: ClosedRange<Int64>, integrity: Integrity, body: [UInt8], BulkToken)
+    /// Numbers are missing, or one came late, on a bulk message that is not whole yet.
+    case gap(ConnectionID, Integrity)
+    /// A message that the ratchet cannot decrypt; it is gone.
+    case undecryptable(ConnectionID)
+    /// Somebody asks at our contact address to be connected by `link`.
+    case contactRequest(ConnectionID, link: String, info: [UInt8])
+    /// Another program with the same keys took the subscription: a copied profile.
+    case subscriptionTaken(ConnectionID)
     /// Every number up to `messageID` is with the relay.
     case delivered(ConnectionID, messageID: Int64)
     /// The peer's queue is full (`true`), or takes messages again.
@@ -109,8 +119,6 @@ public enum AgentLinkError: Error, Equatable, Sendable {
     case ratchet(String)
     /// The peer did what the protocol forbids.
     case peer(String)
-    /// Another engine with the same keys took the subscription.
-    case subscriptionTaken
     /// No such connection, or not in a state for this.
     case noConnection
     /// A message longer than 4 MiB + 64 KiB.
@@ -132,10 +140,9 @@ extension AgentLinkError: CustomStringConvertible {
         case .linkUsed: "the link was used already or has expired; ask for a new one"
         case .badLink(let what): "the link cannot be used: \(what)"
         case .queueGone: "the recipient's queue is gone"
-        case .ratchet(let what): "the keys of this connection do not fit (\(what)); run `sxfile doctor --rekey` on both sides"
+        case .ratchet(let what):
+            "the keys of this connection do not fit (\(what)); run `sxfile doctor --rekey` on both sides"
         case .peer(let what): "the other side broke the protocol: \(what)"
-        case .subscriptionTaken:
-            "another sxfile with the same keys is on line (a copied profile?); stop one and run `sxfile doctor --rekey`"
         case .noConnection: "no such connection"
         case .messageTooLong(let count): "a message of \(count) bytes is too long"
         case .storage(let what): "the database refused: \(what)"

@@ -1,12 +1,16 @@
 public import Database
-public import GRDB
+import DoubleRatchet
+import GRDB
 public import Logging
 public import NIOCore
+import Primitives
+import SMPClient
 public import SMPProtocol
 
 /// Duplex encrypted connections over SMP queues: making, joining, sending, receiving, surviving.
 ///
-/// One owner a profile. State is in the database before anything is sent that depends on it. All work is on one event loop.
+/// One owner a profile. State is in the database before anything is sent that depends on it. All of it runs on one event
+/// loop, the clients' too, so that what comes from a relay is handled in order and without a change of thread.
 public actor AgentLink {
     /// What the link runs with.
     public struct Configuration: Sendable {
@@ -27,64 +31,215 @@ public actor AgentLink {
     /// What happens, in order. One consumer.
     public nonisolated let events: AsyncStream<AgentEvent>
 
+    let database: ProfileDatabase
+    var configuration: Configuration
+    let logger: Logger
+    let loop: any EventLoop
+    private let executor: any SerialExecutor
+    private let continuation: AsyncStream<AgentEvent>.Continuation
+
+    var connections: [ConnectionID: Connection] = [:]
+    var recipients: [RecipientAddress: ConnectionID] = [:]
+    var relays: [String: RelaySlot] = [:]
+    var activity: UInt64 = 0
+    var isStopping = false
+    var nextServer = 0
+    var nextBulkSerial: UInt64 = 0
+    /// Commands that are neither in a send window nor counted elsewhere.
+    var commandsOutstanding = 0
+
+    /// Everything of the actor runs on its event loop.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     /// A link over `database`; nothing moves before `start`.
     public init(database: ProfileDatabase, configuration: Configuration, group: any EventLoopGroup, logger: Logger) {
-        fatalError("being written")
+        self.database = database
+        self.configuration = configuration
+        self.logger = logger
+        loop = group.next()
+        executor = loop.executor
+        (events, continuation) = AsyncStream.makeStream()
     }
 
     /// Subscribes everything (contacts, file connections, then pending ones) and goes on where the database says.
-    public func start() async throws { }
+    public func start() throws(AgentLinkError) {
+        try recoverNumbers()
+        let (rows, failed, inbound) = try storage { db in
+            (try ConnectionRow.fetchLive(db), try ConnectionRow.fetchFailed(db), try InboundRow.fetchAll(db))
+        }
+        for row in rows {
+            do {
+                try load(row)
+            } catch {
+                fail(row.id, error)
+            }
+        }
+        for message in inbound { tell(message.event) }
+        for row in rows {
+            switch row.state {
+            case .confirmed: tell(.confirmation(row.id, info: row.peerInfo))
+            case .offered: if let link = row.link { tell(.linkReady(row.id, link: link)) }
+            case .creating, .allowing, .joining, .joined, .greeting, .connected, .deleting, .failed: break
+            }
+        }
+        for (id, error) in failed { tell(.failed(id, error)) }
+        for row in rows { if let connection = connections[row.id] { advance(connection) } }
+    }
 
     /// Orderly exit: unfinished segments and exact ratchet positions are stored, then acknowledged; relays are left.
-    public func stop() async { }
+    public func stop() async {
+        guard !isStopping else { return }
+        isStopping = true
+        for connection in connections.values { connection.resumeRoomWaiters(throwing: .stopped) }
+        await answersOutstanding()
+        for connection in connections.values {
+            do { try storeAtExit(connection) } catch {
+                logger.error("storing connection \(connection.row.id) failed: \(error)")
+            }
+        }
+        for slot in relays.values { slot.shutDown() }
+        continuation.finish()
+    }
 
     /// Looks at a connection's row again after the engine changed it (new, allowed, deleting).
-    public func wake(_ connection: ConnectionID) { }
+    public func wake(_ id: ConnectionID) {
+        guard !isStopping else { return }
+        do {
+            guard let row = try storage({ db in try ConnectionRow.fetch(db, id) }) else {
+                forget(id)
+                return
+            }
+            if let connection = connections[id] {
+                connection.row.state = row.state
+                connection.row.info = row.info
+                advance(connection)
+            } else if row.state != .failed {
+                try load(row)
+                if let connection = connections[id] { advance(connection) }
+            }
+        } catch {
+            fail(id, error)
+        }
+    }
 
-    /// Encrypts and stores `message` and hands it to the relay as soon as it can; any size up to 4 MiB + 64 KiB.
-    ///
-    /// `alongside` runs in the same transaction with the last number that the message uses.
-    /// - Returns: that number; `delivered` with it or a later one says that the relay has it.
-    @discardableResult
-    public func send(
-        _ message: [UInt8], on connection: ConnectionID,
-        alongside: @Sendable (GRDB.Database, Int64) throws -> Void = { _, _ in }
-    ) async throws(AgentLinkError) -> Int64 { throw .noConnection }
-
-    /// Sends a bulk message without storing it, when the connection is live and its window has room; waits until then.
-    ///
-    /// `checkpoint` runs inside the transaction that reserves the next block of numbers, when one is due: the engine stores
-    /// there how far the transfer is.
-    /// - Returns: the numbers of its segments.
-    public func sendBulk(
-        _ pieces: [[UInt8]], on connection: ConnectionID,
-        checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }
-    ) async throws(AgentLinkError) -> ClosedRange<Int64> { throw .noConnection }
-
-    /// The bytes of a bulk message are safe: lets the relay drop it.
-    ///
-    /// `checkpoint` runs inside the transaction that stores the receiving chain, when one is due (every 128 messages).
-    public func acknowledge(_ token: BulkToken, checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }) async { }
-
-    /// Stores exact positions now, with `alongside` in the same transaction.
-    public func store(
-        _ connection: ConnectionID, durable: Bool = false, alongside: @Sendable (GRDB.Database) throws -> Void
-    ) async throws(AgentLinkError) { }
+    /// The relays for new queues, from now on.
+    public func use(servers: [SMPServer]) {
+        configuration.servers = servers
+        for connection in connections.values where connection.row.state == .creating || connection.row.state == .joining
+        {
+            advance(connection)
+        }
+    }
 
     /// The highest number handled on this connection (`seen` of x.file.want).
-    public func received(on connection: ConnectionID) -> Int64 { 0 }
+    public func received(on connection: ConnectionID) -> Int64 { connections[connection]?.row.sequence.last ?? 0 }
 
     /// What the link is doing.
     public func status() -> LinkStatus {
-        LinkStatus(connecting: 0, outstanding: 0, unsent: 0, down: [:], activity: 0)
+        var status = LinkStatus(
+            connecting: 0, outstanding: commandsOutstanding, unsent: 0, down: [:], activity: activity)
+        for slot in relays.values {
+            if slot.isFirstAttempt { status.connecting += 1 }
+            if let error = slot.error { status.down[slot.server.description] = error }
+        }
+        for connection in connections.values {
+            status.outstanding += connection.window.outstanding
+            status.unsent += connection.window.count
+            if connection.subscription == .subscribing || connection.subscription == .draining {
+                status.outstanding += 1
+            }
+        }
+        return status
     }
 
     /// Tries all relays that are down, and full queues, again now.
-    public func retryNow() { }
+    public func retryNow() {
+        for slot in relays.values where slot.client == nil && !slot.isConnecting { connect(slot) }
+        for connection in connections.values { retryFullQueue(connection) }
+    }
 
-    /// The security code of a connection: equal on both sides, from the key agreement's associated data.
-    public func securityCode(_ connection: ConnectionID) -> String? { nil }
+    /// The security code of a connection: equal on both sides, SHA-256 of the key agreement's associated data.
+    public func securityCode(_ id: ConnectionID) -> String? {
+        guard let ratchet = connections[id]?.ratchet else { return nil }
+        return SecurityCode.text(associatedData: ratchet.associatedData)
+    }
 
-    /// Renews the ratchets of all connections (agent envelope 'R'), after a copied or restored profile.
-    public func rekey() async throws(AgentLinkError) { }
+    // MARK: Shared by the extensions
+
+    func tell(_ event: AgentEvent) {
+        activity &+= 1
+        continuation.yield(event)
+    }
+
+    /// Runs a transaction, with the database's errors as ours.
+    func storage<Value>(
+        durable: Bool = false, _ body: (GRDB.Database) throws -> Value
+    ) throws(AgentLinkError) -> Value {
+        do { return try database.write(durable: durable, body) } catch { throw .storage("\(error)") }
+    }
+
+    /// Ends a connection for good and says why.
+    func fail(_ id: ConnectionID, _ error: AgentLinkError) {
+        logger.warning("connection \(id) failed: \(error)")
+        try? database.write { db in try ConnectionRow.fail(db, id, error) }
+        if let connection = connections[id], connection.row.state != .deleting {
+            connection.row.state = .failed
+            connection.resumeRoomWaiters(throwing: error)
+        }
+        tell(.failed(id, error))
+    }
+
+    /// Drops a connection from memory.
+    func forget(_ id: ConnectionID) {
+        guard let connection = connections.removeValue(forKey: id) else { return }
+        if let queue = connection.receive { recipients[queue.address] = nil }
+        connection.resumeRoomWaiters(throwing: .noConnection)
+    }
+
+    /// Waits, for at most five seconds, until no SEND or ACK is without an answer.
+    private func answersOutstanding() async {
+        for _ in 0..<100 {
+            let outstanding = connections.values.reduce(commandsOutstanding) { $0 + $1.window.outstanding }
+            if outstanding == 0 { return }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func load(_ row: ConnectionRow) throws(AgentLinkError) {
+        let (receive, send, outbox, segments) = try storage { db in
+            (
+                try QueueRow.fetch(db, row.id, .receive), try QueueRow.fetch(db, row.id, .send),
+                try OutboxRow.fetch(db, row.id), try SegmentRow.fetch(db, row.id)
+            )
+        }
+        let connection = try Connection(row, receive: receive, send: send)
+        for message in outbox { connection.window.append(message.item) }
+        for segment in segments { connection.restore(segment) }
+        connections[row.id] = connection
+        if let queue = connection.receive { recipients[queue.address] = row.id }
+    }
+
+    /// After a crash numbers may have been used that no row knows of: every such connection goes on behind its reserved
+    /// block. Within one boot the rows of stored messages are exact, so that only unstored ones (bulk) count.
+    private func recoverNumbers() throws(AgentLinkError) {
+        let bootID = configuration.bootID
+        try storage(durable: true) { db in
+            let last = try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'bootId'")
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO meta (key, value) VALUES ('bootId', ?)", arguments: [bootID])
+            let condition = last == bootID ? "unstored = 1" : "reservedId > sentId"
+            let ids = try Int64.fetchAll(db, sql: "SELECT id FROM connections WHERE \(condition)")
+            for id in ids {
+                guard var row = try ConnectionRow.fetch(db, ConnectionID(rawValue: id)) else { continue }
+                try Connection.skipReserved(&row)
+                try row.updatePosition(db)
+            }
+        }
+    }
+}
+
+/// A relay and a queue's recipient id on it.
+struct RecipientAddress: Hashable, Sendable {
+    let server: String
+    let id: [UInt8]
 }

@@ -44,7 +44,8 @@ struct ConnectionRow: Sendable {
         reservedID = row["reservedId"]
         unstored = row["unstored"]
         sequence = MessageSequence(
-            last: row["receivedId"], lastHash: row.bytes("receivedHash"), missing: MessageSequence.missing(text: row["missing"]))
+            last: row["receivedId"], lastHash: row.bytes("receivedHash"),
+            missing: MessageSequence.missing(text: row["missing"]))
     }
 
     static func fetch(_ db: GRDB.Database, _ id: ConnectionID) throws -> ConnectionRow? {
@@ -62,6 +63,15 @@ struct ConnectionRow: Sendable {
         ).compactMap(Self.init)
     }
 
+    /// Those that ended, with the reason: told again at each start, for the engine may not have heard of it.
+    static func fetchFailed(_ db: GRDB.Database) throws -> [(ConnectionID, AgentLinkError)] {
+        try Row.fetchAll(db, sql: "SELECT id, failure FROM connections WHERE state = 'failed'").map { row in
+            let text: String = row["failure"] ?? ""
+            let known: [AgentLinkError] = [.queueGone, .linkUsed]
+            return (ConnectionID(rawValue: row["id"]), known.first { $0.description == text } ?? .peer(text))
+        }
+    }
+
     /// Writes everything that changes with messages.
     func updatePosition(_ db: GRDB.Database) throws {
         try db.execute(
@@ -70,7 +80,8 @@ struct ConnectionRow: Sendable {
                     receivedHash = ?, missing = ? WHERE id = ?
                 """,
             arguments: [
-                blob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last, blob(sequence.lastHash),
+                optionalBlob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last,
+                optionalBlob(sequence.lastHash),
                 sequence.missingText, id.rawValue,
             ])
     }
@@ -84,7 +95,8 @@ struct ConnectionRow: Sendable {
                     state = CASE WHEN state IN ('deleting', 'failed') THEN state ELSE ? END WHERE id = ?
                 """,
             arguments: [
-                role.rawValue, link, blob(agreementKeys), blob(peerInfo), agentVersion, state.rawValue, id.rawValue,
+                role.rawValue, link, optionalBlob(agreementKeys), blob(peerInfo), agentVersion, state.rawValue,
+                id.rawValue,
             ])
     }
 
@@ -112,6 +124,8 @@ struct QueueRow: Sendable {
     var endToEndKey: [UInt8]
     /// The peer's public key of that layer; empty until its confirmation names it.
     var peerKey: [UInt8]
+    /// Receive, slow flow: the key (SPKI) that the peer asked us to secure the queue with; empty when there is none.
+    var senderKey: [UInt8] = []
     /// Whether the sender secures the queue itself (mode M); otherwise the recipient does with KEY.
     var messagingMode: Bool
     var secured: Bool
@@ -139,12 +153,14 @@ struct QueueRow: Sendable {
             db, sql: "SELECT * FROM queues WHERE connection = ? AND direction = ?",
             arguments: [connection.rawValue, direction.rawValue]
         ).map { row in
-            QueueRow(
+            var queue = QueueRow(
                 connection: connection, direction: direction, server: row["server"],
                 recipientID: row.bytes("recipientId") ?? [], senderID: row.bytes("senderId") ?? [],
                 authKey: row.bytes("authKey") ?? [], serverSecret: row.bytes("serverSecret") ?? [],
                 endToEndKey: row.bytes("endToEndKey") ?? [], peerKey: row.bytes("peerKey") ?? [],
                 messagingMode: row["messagingMode"], secured: row["secured"])
+            queue.senderKey = row.bytes("senderKey") ?? []
+            return queue
         }
     }
 
@@ -152,11 +168,11 @@ struct QueueRow: Sendable {
         try db.execute(
             sql: """
                 INSERT OR REPLACE INTO queues (connection, direction, server, recipientId, senderId, authKey, serverSecret,
-                    endToEndKey, peerKey, messagingMode, secured) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    endToEndKey, peerKey, senderKey, messagingMode, secured) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 connection.rawValue, direction.rawValue, server, blob(recipientID), blob(senderID), blob(authKey),
-                blob(serverSecret), blob(endToEndKey), blob(peerKey), messagingMode, secured,
+                blob(serverSecret), blob(endToEndKey), blob(peerKey), blob(senderKey), messagingMode, secured,
             ])
     }
 }

@@ -17,6 +17,13 @@ struct Segment: Equatable, Sendable {
     /// Bytes of message in every segment but the last: room is left for the longest header.
     static let payloadCount = bodyLimit - 40
 
+    init(first: Int64, number: Int, total: Int, body: ArraySlice<UInt8>) {
+        self.first = first
+        self.number = number
+        self.total = total
+        self.body = body
+    }
+
     /// Reads a segment; nil if `bytes` is a whole message or a damaged segment.
     init?(_ bytes: ArraySlice<UInt8>) {
         guard bytes.first == UInt8(ascii: "#"), let space = bytes.prefix(41).firstIndex(of: UInt8(ascii: " ")) else {

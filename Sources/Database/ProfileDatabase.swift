@@ -123,4 +123,4 @@ extension Row {
 /// Bytes as a statement argument.
 public func blob(_ bytes: some Collection<UInt8>) -> Data { Data(bytes) }
 /// Bytes as a statement argument, NULL if there are none.
-public func blob(_ bytes: (some Collection<UInt8>)?) -> Data? { bytes.map { Data($0) } }
+public func optionalBlob(_ bytes: (some Collection<UInt8>)?) -> Data? { bytes.map { Data($0) } }

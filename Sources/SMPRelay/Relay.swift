@@ -100,6 +100,8 @@ public final class Relay: Sendable {
         try? await listener.close()
         await connections.close()
         hub.close()
+        // What was being accepted meanwhile.
+        await connections.close()
         await upkeep.value
     }
 

@@ -46,9 +46,10 @@ public enum CertificateChain {
                     return .notAnAuthority(index: index)
                 }
             }
-            guard index + 1 < chain.count else { break }
-            guard certificate.isIssued(by: chain[index + 1]) else { return .notIssuedByNext(index: index) }
-            guard certificate.isSigned(by: chain[index + 1]) else { return .badSignature(index: index) }
+        }
+        for (index, (certificate, issuer)) in zip(chain, chain.dropFirst()).enumerated() {
+            guard certificate.isIssued(by: issuer) else { return .notIssuedByNext(index: index) }
+            guard certificate.isSigned(by: issuer) else { return .badSignature(index: index) }
         }
         return chain[0].isVersion3 ? nil : .unsuitableLeaf
     }

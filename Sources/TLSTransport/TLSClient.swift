@@ -67,7 +67,10 @@ public enum TLSClient {
                 }
             }.get()
         } catch {
-            throw TLSError(connecting: error, host: host, port: port)
+            let failure = TLSError(connecting: error, host: host, port: port)
+            // The handler's deadline may be noticed a moment before the connection's.
+            if case .unreachable = failure, NIODeadline.now() >= deadline { throw .timedOut(.connecting) }
+            throw failure
         }
     }
 

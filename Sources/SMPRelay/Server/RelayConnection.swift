@@ -82,7 +82,8 @@ final class RelayConnection: ChannelDuplexHandler {
 
     private func checkIdle() {
         defer { hasSpoken = false }
-        guard let connection, !hasSpoken else { return }
+        // Before the hello the handshake's deadline watches.
+        guard let connection, !hasSpoken, session?.isOpen == true else { return }
         if hub.look({ $0.isSubscribed(connection) }) != true { close() }
     }
 

@@ -1,0 +1,284 @@
+import Database
+import DoubleRatchet
+public import GRDB
+import Logging
+import NIOCore
+import Primitives
+import SMPClient
+import SMPProtocol
+
+extension AgentLink {
+    /// How many numbers are reserved ahead of need.
+    static let reservedBlock: Int64 = 128
+
+    /// Encrypts and stores `message` and hands it to the relay as soon as it can; any size up to 4 MiB + 64 KiB.
+    ///
+    /// `alongside` runs in the same transaction with the last number that the message uses.
+    /// - Returns: that number; `delivered` with it or a later one says that the relay has it.
+    @discardableResult
+    public func send(
+        _ message: [UInt8], on id: ConnectionID,
+        alongside: @Sendable (GRDB.Database, Int64) throws -> Void = { _, _ in }
+    ) throws(AgentLinkError) -> Int64 {
+        guard message.count <= Segment.messageLimit else { throw .messageTooLong(message.count) }
+        let connection = try sendable(id)
+        return try store(
+            Self.bodies(of: message[...], first: connection.row.sentID + 1), on: connection, alongside: alongside)
+    }
+
+    /// Sends a bulk message, given in pieces, without storing it, when the connection is live and its window has room;
+    /// waits until then.
+    ///
+    /// `checkpoint` runs inside the transaction that reserves the next block of numbers, when one is due: the engine stores
+    /// there how far the transfer is.
+    /// - Returns: the numbers of its segments.
+    public func sendBulk(
+        _ pieces: [[UInt8]], on id: ConnectionID, checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }
+    ) async throws(AgentLinkError) -> ClosedRange<Int64> {
+        let connection = try sendable(id)
+        let count = pieces.reduce(0) { $0 + $1.count }
+        guard count <= Segment.messageLimit else { throw .messageTooLong(count) }
+        let segments = Int64(Segment.count(for: count))
+        try await waitUntilLive(connection)
+        let first = connection.row.sentID + 1
+        let last = first + segments - 1
+        if last > connection.row.reservedID || !connection.row.unstored {
+            connection.row.reservedID = last + Self.reservedBlock
+            connection.row.unstored = true
+            connection.syncRow()
+            let row = connection.row
+            try storage(durable: true) { db in
+                try row.updatePosition(db)
+                try checkpoint(db)
+            }
+        }
+        for body in Self.bodies(of: pieces, count: count, first: first) {
+            let (messageID, wire) = try encrypt(.message(body[...]), on: connection)
+            connection.window.append(SendWindow.Item(id: messageID, body: wire, isStored: false, isAuthorized: true))
+        }
+        flush(connection)
+        return first...last
+    }
+
+    /// Stores exact positions now, with `alongside` in the same transaction.
+    public func store(
+        _ id: ConnectionID, durable: Bool = false, alongside: @Sendable (GRDB.Database) throws -> Void
+    ) throws(AgentLinkError) {
+        guard let connection = connections[id] else { return try storage(durable: durable, alongside) }
+        try storePosition(connection, durable: durable, alongside: alongside)
+    }
+
+    /// Writes what changes with messages; `unstored` stays while bulk messages are unanswered.
+    func storePosition(
+        _ connection: Connection, durable: Bool = false, alongside: (GRDB.Database) throws -> Void = { _ in }
+    ) throws(AgentLinkError) {
+        connection.syncRow()
+        let row = connection.row
+        try storage(durable: durable) { db in
+            try row.updatePosition(db)
+            try alongside(db)
+        }
+        connection.receivedSinceStored = 0
+    }
+
+    /// Encrypts one agent message.
+    /// - Returns: its number and the SEND body. The ratchet and the row have moved on, in memory.
+    func encrypt(_ message: AMessage, on connection: Connection) throws(AgentLinkError) -> (Int64, [UInt8]) {
+        guard var ratchet = connection.ratchet, let send = connection.send else { throw .noConnection }
+        do {
+            let number = connection.row.sentID + 1
+            let plain = AgentMessage.message(id: number, previousHash: connection.row.sentHash[...], message).encoded()
+            let sealed = try ratchet.encrypt(plain, paddedTo: AgentEnvelope.messagePadding)
+            let envelope = AgentEnvelope.message(version: connection.row.agentVersion, encrypted: sealed[...]).encoded()
+            let wire = try send.seal(envelope)
+            connection.ratchet = ratchet
+            connection.row.sentID = number
+            connection.row.sentHash = SHA256.hash(plain)
+            return (number, wire)
+        } catch {
+            throw .ratchet("\(error)")
+        }
+    }
+
+    /// Encrypts agent messages, stores them with the new position, and hands them over.
+    @discardableResult
+    func store(
+        _ messages: [AMessage], on connection: Connection,
+        alongside: (GRDB.Database, Int64) throws -> Void = { _, _ in }
+    ) throws(AgentLinkError) -> Int64 {
+        let before = (connection.ratchet, connection.row)
+        var items: [SendWindow.Item] = []
+        for message in messages {
+            let (messageID, wire) = try encrypt(message, on: connection)
+            items.append(SendWindow.Item(id: messageID, body: wire, isStored: true, isAuthorized: true))
+        }
+        let last = connection.row.sentID
+        // A machine that loses power must not encrypt a second plaintext with a number: those ahead are reserved, synced.
+        let mustReserve = last > connection.row.reservedID
+        if mustReserve { connection.row.reservedID = last + Self.reservedBlock }
+        connection.syncRow()
+        let row = connection.row
+        let written = items
+        do throws(AgentLinkError) {
+            try storage(durable: mustReserve) { db in
+                try row.updatePosition(db)
+                for item in written { try OutboxRow.insert(db, row.id, item) }
+                try alongside(db, last)
+            }
+        } catch {
+            (connection.ratchet, connection.row) = before
+            throw error
+        }
+        for item in items { connection.window.append(item) }
+        activity &+= 1
+        flush(connection)
+        return last
+    }
+
+    /// Submits what the window allows.
+    func flush(_ connection: Connection) {
+        guard let send = connection.send, !isStopping else { return }
+        need(send.server)
+        let slot = slot(send.server)
+        guard let client = slot.client else { return }
+        let id = connection.row.id
+        let generation = slot.generation
+        while let item = connection.window.next() {
+            client.submit(
+                .send(notify: true, body: item.body[...]), entity: send.row.senderID,
+                authorization: item.isAuthorized ? .x25519(send.auth) : .none
+            ).whenComplete { [weak self] outcome in
+                self?.assumeIsolated { $0.answered(id, item, outcome, generation: generation) }
+            }
+        }
+    }
+
+    private func answered(
+        _ id: ConnectionID, _ item: SendWindow.Item, _ outcome: Result<ServerResponse, any Error>, generation: Int
+    ) {
+        guard let connection = connections[id], let send = connection.send, slot(send.server).generation == generation
+        else { return }
+        activity &+= 1
+        switch outcome {
+        case .success(.ok):
+            connection.fullRetryDelay = 1
+            if item.isStored { removeFromOutbox(connection, item) }
+            if let delivered = connection.window.accepted(item.id) { tell(.delivered(id, messageID: delivered)) }
+            scheduleFullRetry(connection)
+            flush(connection)
+            connection.resumeRoomWaiters()
+        case .success(.error(.quota)):
+            let wasFull = connection.window.isFull
+            connection.window.refused(item.id)
+            if !wasFull { tell(.quota(id, full: true)) }
+            scheduleFullRetry(connection)
+        case .success(.error(.auth)), .success(.error(.blocked)):
+            connection.window.rejected(item.id)
+            sendQueueIsGone(connection)
+        case .success(let other):
+            connection.window.rejected(item.id)
+            logger.error("a relay answered SEND with \(other.name)")
+            fail(id, .peer("the relay answered a message with \(other.name)"))
+        case .failure:
+            // The client closes after a missed deadline; `lost` rewinds the window.
+            slot(send.server).client?.close()
+        }
+    }
+
+    /// The peer deleted its queue: what it still sent us is read first, then the connection ends.
+    private func sendQueueIsGone(_ connection: Connection) {
+        switch connection.row.state {
+        case .failed, .deleting: break
+        case .joining, .joined: fail(connection.row.id, .linkUsed)
+        case .creating, .offered, .confirmed, .allowing, .greeting, .connected:
+            connection.isSendQueueGone = true
+            if connection.subscription == .idle { fail(connection.row.id, .queueGone) }
+        }
+    }
+
+    private func removeFromOutbox(_ connection: Connection, _ item: SendWindow.Item) {
+        do {
+            try storage { db in try OutboxRow.delete(db, connection.row.id, item.id) }
+        } catch {
+            // It is sent again after the next start; the peer recognizes the duplicate.
+            logger.error("\(error)")
+        }
+        if connection.row.state == .joining, item.id == 1 { advance(connection) }
+    }
+
+    private func scheduleFullRetry(_ connection: Connection) {
+        guard connection.window.canRetry, !connection.isRetryScheduled else { return }
+        connection.isRetryScheduled = true
+        let id = connection.row.id
+        loop.scheduleTask(in: .seconds(connection.fullRetryDelay)) { [weak self] in
+            self?.assumeIsolated { link in
+                guard let connection = link.connections[id] else { return }
+                connection.isRetryScheduled = false
+                link.retryFullQueue(connection)
+            }
+        }
+        connection.fullRetryDelay = min(60, connection.fullRetryDelay * 2)
+    }
+
+    /// Tries a full queue again: by our timer, at each run, or when the peer says that it has room (A_QCONT).
+    func retryFullQueue(_ connection: Connection) {
+        guard connection.window.canRetry else { return }
+        connection.window.retry()
+        flush(connection)
+        if !connection.window.isFull { tell(.quota(connection.row.id, full: false)) }
+        connection.resumeRoomWaiters()
+    }
+
+    /// The bodies of a message: itself, or its segments.
+    private static func bodies(of message: ArraySlice<UInt8>, first: Int64) -> [AMessage] {
+        guard message.count > Segment.bodyLimit else { return [.message(message)] }
+        return bodies(of: [Array(message)], count: message.count, first: first).map { .message($0[...]) }
+    }
+
+    private static func bodies(of pieces: [[UInt8]], count: Int, first: Int64) -> [[UInt8]] {
+        let total = Segment.count(for: count)
+        guard total > 1 else { return [pieces.count == 1 ? pieces[0] : Array(pieces.joined())] }
+        var bodies: [[UInt8]] = []
+        bodies.reserveCapacity(total)
+        var piece = 0
+        var offset = 0
+        for number in 0..<total {
+            var body = Segment.header(first: first, number: number, total: total)
+            body.reserveCapacity(Segment.bodyLimit)
+            var room = min(Segment.payloadCount, count - number * Segment.payloadCount)
+            while room > 0 {
+                let taken = min(room, pieces[piece].count - offset)
+                body.append(contentsOf: pieces[piece][offset..<offset + taken])
+                room -= taken
+                offset += taken
+                if offset == pieces[piece].count { (piece, offset) = (piece + 1, 0) }
+            }
+            bodies.append(body)
+        }
+        return bodies
+    }
+
+    private func sendable(_ id: ConnectionID) throws(AgentLinkError) -> Connection {
+        guard !isStopping else { throw .stopped }
+        guard let connection = connections[id], connection.ratchet != nil, connection.send != nil else {
+            throw .noConnection
+        }
+        switch connection.row.state {
+        case .connected: return connection
+        case .failed: throw .queueGone
+        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting, .deleting: throw .noConnection
+        }
+    }
+
+    /// Chunks are encrypted only when they can leave: the relay is connected and the window has room.
+    private func waitUntilLive(_ connection: Connection) async throws(AgentLinkError) {
+        while true {
+            if isStopping { throw .stopped }
+            guard let send = connection.send else { throw .noConnection }
+            if slot(send.server).client != nil, connection.window.hasRoom { break }
+            need(send.server)
+            try await connection.waitForRoom()
+        }
+        _ = try sendable(connection.row.id)
+    }
+}

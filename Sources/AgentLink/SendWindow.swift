@@ -1,0 +1,114 @@
+import DequeModule
+
+/// The messages of one connection on their way to its relay: submitted in order, many unanswered at a time.
+///
+/// A full queue (QUOTA) stops the pipeline: all answers are awaited, then only what was refused is repeated, same bytes,
+/// same order. A lost relay connection makes everything unanswered wait again.
+struct SendWindow: Sendable {
+    /// At most this many SENDs are unanswered; 16 KiB each.
+    static let limit = 64
+
+    /// One encrypted message.
+    struct Item: Sendable {
+        /// The agent message number.
+        let id: Int64
+        /// The SEND body.
+        let body: [UInt8]
+        /// Whether it is a row of `outbox`.
+        let isStored: Bool
+        /// Whether the SEND is authorized (the queue is secured).
+        let isAuthorized: Bool
+    }
+
+    private enum Progress { case waiting, submitted, refused }
+    private struct Entry {
+        let item: Item
+        var progress: Progress
+    }
+
+    private var entries: Deque<Entry> = []
+    /// Everything before it has been submitted.
+    private var cursor = 0
+    /// SENDs without an answer.
+    private(set) var outstanding = 0
+    /// The peer's queue refused a message and has not been tried again.
+    private(set) var isFull = false
+    /// The highest number ever appended.
+    private(set) var lastID: Int64 = 0
+    private var lastDelivered: Int64 = 0
+
+    /// Messages that the relay has not taken.
+    var count: Int { entries.count }
+    /// Whether a sender that can wait should.
+    var hasRoom: Bool { !isFull && entries.count < Self.limit }
+    /// Whether all answers to a refused run are in, so that it may be repeated.
+    var canRetry: Bool { isFull && outstanding == 0 }
+
+    mutating func append(_ item: Item) {
+        lastID = max(lastID, item.id)
+        entries.append(Entry(item: item, progress: .waiting))
+    }
+
+    /// The next message to submit now; it counts as submitted.
+    mutating func next() -> Item? {
+        guard !isFull, outstanding < Self.limit, cursor < entries.count else { return nil }
+        entries[cursor].progress = .submitted
+        outstanding += 1
+        defer { cursor += 1 }
+        return entries[cursor].item
+    }
+
+    /// The relay took message `id`.
+    /// - Returns: the number up to which everything is with the relay, if that has grown.
+    mutating func accepted(_ id: Int64) -> Int64? {
+        guard let index = index(id) else { return nil }
+        outstanding -= 1
+        cursor -= 1
+        entries.remove(at: index)
+        let delivered = entries.first.map { $0.item.id - 1 } ?? lastID
+        guard delivered > lastDelivered else { return nil }
+        lastDelivered = delivered
+        return delivered
+    }
+
+    /// The relay refused message `id` because the queue is full.
+    mutating func refused(_ id: Int64) {
+        guard let index = index(id) else { return }
+        outstanding -= 1
+        entries[index].progress = .refused
+        isFull = true
+    }
+
+    /// The relay will never take message `id`: it is dropped.
+    mutating func rejected(_ id: Int64) {
+        guard let index = index(id) else { return }
+        outstanding -= 1
+        cursor -= 1
+        entries.remove(at: index)
+    }
+
+    /// The refused ones are to be submitted again.
+    mutating func retry() {
+        guard canRetry else { return }
+        isFull = false
+        rewind()
+    }
+
+    /// No answer will come any more: everything is to be submitted again.
+    mutating func disconnected() {
+        outstanding = 0
+        rewind()
+    }
+
+    private mutating func rewind() {
+        for index in 0..<cursor { entries[index].progress = .waiting }
+        cursor = 0
+    }
+
+    /// What no relay has taken and no row holds, in order, given up to be stored; the numbers stay in the window.
+    var unstored: [Item] { entries.lazy.map(\.item).filter { !$0.isStored } }
+
+    private func index(_ id: Int64) -> Int? {
+        entries.prefix(cursor).firstIndex { $0.item.id == id && $0.progress == .submitted }
+    }
+}
