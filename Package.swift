@@ -16,6 +16,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -46,6 +47,7 @@ let package = Package(
         .target(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
+        .target(name: "CLinux"),
 
         // Pure: values in, values out.
         library("WireFormat"),
@@ -57,14 +59,15 @@ let package = Package(
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", system]),
+        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
         library("Database", [grdb, system]),
-        library("SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+        library(
+            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [
-                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging, system, grdb,
-                collections,
+                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", "CLinux", nioCore, nioPosix, logging, grdb,
+                deque,
             ]),
         library(
             "AgentLink",
@@ -101,7 +104,7 @@ let package = Package(
             "AgentLinkTests",
             [
                 "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
-                nioCore, nioPosix, logging,
+                nioCore, nioPosix, logging, grdb,
             ]),
     ]
 )

@@ -42,7 +42,8 @@ extension AgentLink {
             }
         } catch {
             switch error {
-            case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break  // goes on when the relay is back
+            // It goes on when the relay is back.
+            case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break
             default: fail(connection.row.id, error)
             }
         }
@@ -80,7 +81,8 @@ extension AgentLink {
     // MARK: Joiner
 
     private func join(_ connection: Connection) async throws(AgentLinkError) {
-        if connection.window.count > 0 { return flush(connection) }  // our confirmation is on its way
+        // Our confirmation is on its way.
+        if connection.window.count > 0 { return flush(connection) }
         if connection.row.sentID == 1, connection.receive != nil {
             connection.row.state = .joined
             let row = connection.row
@@ -155,7 +157,8 @@ extension AgentLink {
         let link = ConnectionLink.invitation(
             queues: [receive.uri], parameters: keys.publicParameters.text, versions: AgentEnvelope.versions)
         let envelope = AgentEnvelope.invitation(
-            version: AgentEnvelope.versions.upperBound, link: link.description, info: connection.row.info[...]).encoded()
+            version: AgentEnvelope.versions.upperBound, link: link.description, info: connection.row.info[...]
+        ).encoded()
         let body: [UInt8]
         do {
             body = try SendQueue.new(connection: connection.row.id, address).sealFirst(envelope, senderKey: nil)
@@ -231,7 +234,8 @@ extension AgentLink {
         let response = try await perform(
             .new(
                 ClientCommand.NewQueue(
-                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password)),
+                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password)
+            ),
             on: server, entity: [], authorization: .x25519(auth))
         switch response {
         case .ids(let ids):

@@ -1,5 +1,5 @@
-import DoubleRatchet
 import Database
+import DoubleRatchet
 import GRDB
 import Logging
 import Primitives

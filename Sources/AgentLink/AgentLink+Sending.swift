@@ -173,8 +173,10 @@ extension AgentLink {
             if !wasFull { tell(.quota(id, full: true)) }
             scheduleFullRetry(connection)
         case .success(.error(.auth)), .success(.error(.blocked)):
+            connection.window.rejected(item.id)
             sendQueueIsGone(connection)
         case .success(let other):
+            connection.window.rejected(item.id)
             logger.error("a relay answered SEND with \(other.name)")
             fail(id, .peer("the relay answered a message with \(other.name)"))
         case .failure:
@@ -270,12 +272,13 @@ extension AgentLink {
 
     /// Chunks are encrypted only when they can leave: the relay is connected and the window has room.
     private func waitUntilLive(_ connection: Connection) async throws(AgentLinkError) {
-        repeat {
-            try await connection.waitForRoom()
+        while true {
             if isStopping { throw .stopped }
             guard let send = connection.send else { throw .noConnection }
-            if slot(send.server).client == nil { _ = try await client(send.server) }
-        } while !connection.window.hasRoom
+            if slot(send.server).client != nil, connection.window.hasRoom { break }
+            need(send.server)
+            try await connection.waitForRoom()
+        }
         _ = try sendable(connection.row.id)
     }
 }

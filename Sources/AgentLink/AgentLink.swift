@@ -1,8 +1,8 @@
 public import Database
+import DoubleRatchet
 import GRDB
 public import Logging
 public import NIOCore
-import DoubleRatchet
 import Primitives
 import SMPClient
 public import SMPProtocol
@@ -32,7 +32,7 @@ public actor AgentLink {
     public nonisolated let events: AsyncStream<AgentEvent>
 
     let database: ProfileDatabase
-    let configuration: Configuration
+    var configuration: Configuration
     let logger: Logger
     let loop: any EventLoop
     private let executor: any SerialExecutor
@@ -63,10 +63,10 @@ public actor AgentLink {
 
     /// Subscribes everything (contacts, file connections, then pending ones) and goes on where the database says.
     public func start() throws(AgentLinkError) {
-        let (rows, inbound) = try storage { db in
-            (try ConnectionRow.fetchLive(db), try InboundRow.fetchAll(db))
-        }
         try recoverNumbers()
+        let (rows, failed, inbound) = try storage { db in
+            (try ConnectionRow.fetchLive(db), try ConnectionRow.fetchFailed(db), try InboundRow.fetchAll(db))
+        }
         for row in rows {
             do {
                 try load(row)
@@ -78,9 +78,11 @@ public actor AgentLink {
         for row in rows {
             switch row.state {
             case .confirmed: tell(.confirmation(row.id, info: row.peerInfo))
-            case .creating, .offered, .allowing, .joining, .joined, .greeting, .connected, .deleting, .failed: break
+            case .offered: if let link = row.link { tell(.linkReady(row.id, link: link)) }
+            case .creating, .allowing, .joining, .joined, .greeting, .connected, .deleting, .failed: break
             }
         }
+        for (id, error) in failed { tell(.failed(id, error)) }
         for row in rows { if let connection = connections[row.id] { advance(connection) } }
     }
 
@@ -117,6 +119,15 @@ public actor AgentLink {
             }
         } catch {
             fail(id, error)
+        }
+    }
+
+    /// The relays for new queues, from now on.
+    public func use(servers: [SMPServer]) {
+        configuration.servers = servers
+        for connection in connections.values where connection.row.state == .creating || connection.row.state == .joining
+        {
+            advance(connection)
         }
     }
 

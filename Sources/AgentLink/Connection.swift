@@ -55,12 +55,9 @@ final class Connection {
         heldBulk = nil
     }
 
-    /// Waits until the window has room.
+    /// Waits until the window may have room, or the relay may be back.
     func waitForRoom(isolation: isolated (any Actor)? = #isolation) async throws(AgentLinkError) {
-        while !window.hasRoom || send == nil {
-            let error = await withCheckedContinuation { roomWaiters.append($0) }
-            if let error { throw error }
-        }
+        if let error = await withCheckedContinuation({ roomWaiters.append($0) }) { throw error }
     }
 
     func resumeRoomWaiters(throwing error: AgentLinkError? = nil) {

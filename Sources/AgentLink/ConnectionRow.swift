@@ -63,6 +63,15 @@ struct ConnectionRow: Sendable {
         ).compactMap(Self.init)
     }
 
+    /// Those that ended, with the reason: told again at each start, for the engine may not have heard of it.
+    static func fetchFailed(_ db: GRDB.Database) throws -> [(ConnectionID, AgentLinkError)] {
+        try Row.fetchAll(db, sql: "SELECT id, failure FROM connections WHERE state = 'failed'").map { row in
+            let text: String = row["failure"] ?? ""
+            let known: [AgentLinkError] = [.queueGone, .linkUsed]
+            return (ConnectionID(rawValue: row["id"]), known.first { $0.description == text } ?? .peer(text))
+        }
+    }
+
     /// Writes everything that changes with messages.
     func updatePosition(_ db: GRDB.Database) throws {
         try db.execute(
@@ -71,7 +80,8 @@ struct ConnectionRow: Sendable {
                     receivedHash = ?, missing = ? WHERE id = ?
                 """,
             arguments: [
-                optionalBlob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last, optionalBlob(sequence.lastHash),
+                optionalBlob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last,
+                optionalBlob(sequence.lastHash),
                 sequence.missingText, id.rawValue,
             ])
     }
@@ -85,7 +95,8 @@ struct ConnectionRow: Sendable {
                     state = CASE WHEN state IN ('deleting', 'failed') THEN state ELSE ? END WHERE id = ?
                 """,
             arguments: [
-                role.rawValue, link, optionalBlob(agreementKeys), blob(peerInfo), agentVersion, state.rawValue, id.rawValue,
+                role.rawValue, link, optionalBlob(agreementKeys), blob(peerInfo), agentVersion, state.rawValue,
+                id.rawValue,
             ])
     }
 

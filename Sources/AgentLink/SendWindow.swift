@@ -79,6 +79,14 @@ struct SendWindow: Sendable {
         isFull = true
     }
 
+    /// The relay will never take message `id`: it is dropped.
+    mutating func rejected(_ id: Int64) {
+        guard let index = index(id) else { return }
+        outstanding -= 1
+        cursor -= 1
+        entries.remove(at: index)
+    }
+
     /// The refused ones are to be submitted again.
     mutating func retry() {
         guard canRetry else { return }

@@ -19,6 +19,7 @@ public struct BoxKey: Sendable {
 
     /// From 32 secret bytes: the raw result of a key agreement, or a derived key.
     public init(sharedSecret: some Collection<UInt8>) {
+        _ = Sodium.isReady
         precondition(sharedSecret.count == 32, "a box key is made from 32 bytes")
         var derived = [UInt8](repeating: 0, count: 32)
         defer { sodium_memzero(&derived, derived.count) }

@@ -22,7 +22,7 @@ public struct Ed25519PublicKey: Hashable, Sendable {
 
     /// Whether `signature` (64 bytes) is this key's for `message`.
     public func isValid(signature: some Collection<UInt8>, for message: some Collection<UInt8>) -> Bool {
-        guard signature.count == 64 else { return false }
+        guard signature.count == 64, Sodium.isReady else { return false }
         return signature.withBytes { signature in
             message.withBytes { message in
                 crypto_sign_verify_detached(
@@ -53,6 +53,7 @@ public struct Ed25519PrivateKey: Sendable {
     /// Takes the 32 bytes of `seed`.
     public init(seed: some Collection<UInt8>) throws(PrimitiveError) {
         guard seed.count == 32 else { throw .invalidKey }
+        _ = Sodium.isReady
         var publicBytes = [UInt8](repeating: 0, count: 32)
         var secretBytes = [UInt8](repeating: 0, count: 64)
         defer { sodium_memzero(&secretBytes, secretBytes.count) }

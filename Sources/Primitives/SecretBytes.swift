@@ -1,5 +1,10 @@
 import CSodium
 
+/// libsodium chooses its fast code for this processor once, when it is asked to; every way into it asks first.
+enum Sodium {
+    static let isReady = sodium_init() >= 0
+}
+
 /// Secret bytes on the heap, never swapped for a copy behind our back and cleansed when the last owner lets go.
 public final class SecretBytes: Sendable, Equatable {
     // Written in init only, so that sharing it between threads is safe.
@@ -16,6 +21,7 @@ public final class SecretBytes: Sendable, Equatable {
     }
 
     private init(random count: Int) {
+        _ = Sodium.isReady
         self.count = count
         storage = .allocate(capacity: Swift.max(count, 1))
         randombytes_buf(storage, count)
@@ -52,7 +58,8 @@ extension SecretBytes: CustomStringConvertible {
 public enum SecureRandom {
     /// `count` random bytes.
     public static func bytes(_ count: Int) -> [UInt8] {
-        makeBytes(count: count) { randombytes_buf($0, count) }
+        _ = Sodium.isReady
+        return makeBytes(count: count) { randombytes_buf($0, count) }
     }
 }
 

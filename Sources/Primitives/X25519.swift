@@ -40,6 +40,7 @@ public struct X25519PrivateKey: Sendable {
     /// Takes 32 raw bytes.
     public init(raw: some Collection<UInt8>) throws(PrimitiveError) {
         guard raw.count == 32 else { throw .invalidKey }
+        _ = Sodium.isReady
         let secret = SecretBytes(raw)
         var publicBytes = [UInt8](repeating: 0, count: 32)
         let status = secret.withPointer { scalar in

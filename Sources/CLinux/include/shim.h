@@ -1,0 +1,6 @@
+#pragma once
+// Calls of Linux that Glibc's Swift overlay leaves out because they want _GNU_SOURCE.
+#include <sys/types.h>
+
+/// fallocate(2): gives the blocks of a range back and keeps the file's length. 0, or -1 with errno.
+int sx_punch_hole(int descriptor, off_t offset, off_t count);

@@ -1,0 +1,60 @@
+/// One operation on a file, on its way through an engine.
+final class IORequest: @unchecked Sendable {
+    // Safe: `bytes` and `progress` are touched only by the thread that has the request: the one that makes it hands it
+    // over through a lock and keeps nothing, the engine's thread works on it until it has called `completion`.
+
+    enum Kind {
+        /// `length` bytes from `offset`, hashed; fewer at the end of the file.
+        case read(offset: Int64, length: Int)
+        /// All of `bytes` at `offset`, unless their hash is another than the expected one.
+        case write(offset: Int64, expecting: [UInt8]?)
+        case sync(dataOnly: Bool)
+        /// Starts write-back; a failure shows at the next sync.
+        case writeBack(offset: Int64, length: Int)
+    }
+
+    let kind: Kind
+    let file: OpenFile
+    var bytes: [UInt8]
+    /// Bytes read or written so far.
+    var progress = 0
+    private let completion: @Sendable (Result<IOOutput, ChunkIOError>) -> Void
+
+    init(
+        _ kind: Kind, on file: OpenFile, bytes: [UInt8] = [],
+        completion: @escaping @Sendable (Result<IOOutput, ChunkIOError>) -> Void
+    ) {
+        self.kind = kind
+        self.file = file
+        self.bytes = bytes
+        self.completion = completion
+    }
+
+    func complete(_ output: IOOutput) { completion(.success(output)) }
+
+    func fail(errno code: CInt) {
+        let operation =
+            switch kind {
+            case .read: "read"
+            case .write: "write"
+            case .sync, .writeBack: "sync"
+            }
+        completion(.failure(ChunkIOError(errno: code, operation: operation, path: file.path)))
+    }
+}
+
+/// What an operation gives.
+enum IOOutput: Sendable {
+    case bytes([UInt8], sha256: [UInt8])
+    case done
+    case hashMismatch(got: [UInt8])
+}
+
+/// What carries requests out, on threads of its own.
+protocol IOEngine: Sendable {
+    func submit(_ request: IORequest)
+    /// No further request comes for this file.
+    func forget(_ number: UInt64)
+    /// Ends once everything submitted is done.
+    func stop()
+}

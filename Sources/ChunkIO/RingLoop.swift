@@ -1,0 +1,232 @@
+import CLiburing
+import Glibc
+import Primitives
+
+/// The ring and its thread's work.
+///
+/// Data passes through registered buffers: a request that reads or writes holds one of them while it is under way and
+/// goes on piece by piece if it is longer than that. Requests that find no free buffer wait in order.
+final class RingLoop: @unchecked Sendable {
+    // Safe: built by one thread, then handed to the ring's own thread, the only one that touches it from `run()` on.
+    // `inbox` is the way in for others and takes care of itself.
+
+    static let bufferSize = 256 << 10
+    private static let fileSlotCount: UInt32 = 64
+    private static let wakeKey: UInt64 = 0
+
+    let inbox = RingInbox()
+    private let ring: OpaquePointer
+    private let memory: UnsafeMutableRawPointer
+    private let memorySize: Int
+    private let wakeCount = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+
+    private struct Active {
+        let request: IORequest
+        /// Index of the registered buffer, for a read or a write.
+        let buffer: Int?
+    }
+    private var active: [UInt64: Active] = [:]
+    private var lastKey: UInt64 = RingLoop.wakeKey
+    private var backlog: [IORequest] = []
+    private var freeBuffers: [Int]
+    private var fileSlots: [UInt64: UInt32] = [:]
+    private var freeFileSlots: [UInt32]
+
+    private init(
+        ring: OpaquePointer, memory: UnsafeMutableRawPointer, bufferCount: Int, hasFileSlots: Bool
+    ) {
+        self.ring = ring
+        self.memory = memory
+        memorySize = bufferCount * RingLoop.bufferSize
+        freeBuffers = Array((0..<bufferCount).reversed())
+        freeFileSlots = hasFileSlots ? Array((0..<RingLoop.fileSlotCount).reversed()) : []
+    }
+
+    deinit {
+        sxfile_ring_destroy(ring)
+        munmap(memory, memorySize)
+        wakeCount.deallocate()
+    }
+
+    static func make(bufferCount: Int) -> Result<RingLoop, Errnum> {
+        var created: OpaquePointer?
+        let result = sxfile_ring_create(64, &created)
+        guard result == 0, let ring = created else { return .failure(Errnum(code: -result)) }
+        let size = bufferCount * bufferSize
+        guard
+            let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            memory != MAP_FAILED
+        else {
+            sxfile_ring_destroy(ring)
+            return .failure(Errnum(code: ENOMEM))
+        }
+        let registration = sxfile_ring_register_buffers(ring, memory, UInt32(bufferCount), bufferSize)
+        guard registration == 0 else {
+            sxfile_ring_destroy(ring)
+            munmap(memory, size)
+            return .failure(Errnum(code: -registration))
+        }
+        // Without the file table descriptors do as well, only slower.
+        let hasFileSlots = sxfile_ring_register_files(ring, fileSlotCount) == 0
+        return .success(RingLoop(ring: ring, memory: memory, bufferCount: bufferCount, hasFileSlots: hasFileSlots))
+    }
+
+    /// Works until the inbox says stop and nothing is left to do.
+    func run() {
+        let enabled = sxfile_ring_enable(ring)
+        precondition(enabled == 0, "the kernel refuses to start a ring it has set up")
+        armWake()
+        while true {
+            let news = inbox.take()
+            for number in news.forgotten { unregister(number) }
+            backlog.append(contentsOf: news.requests)
+            startBacklog()
+            if news.isStopping && active.isEmpty && backlog.isEmpty { return }
+            let result = sxfile_ring_submit_and_wait(ring)
+            switch -result {
+            case EINTR, EAGAIN, EBUSY, ENOMEM: break
+            default: precondition(result >= 0, "the kernel refuses to go on with a ring that worked")
+            }
+            var key: UInt64 = 0
+            var outcome: CInt = 0
+            while sxfile_ring_next(ring, &key, &outcome) {
+                if key == RingLoop.wakeKey { armWake() } else { handle(key, outcome) }
+            }
+        }
+    }
+
+    private func armWake() {
+        queued(sxfile_ring_read(ring, RingLoop.wakeKey, inbox.wake.descriptor, wakeCount, 8))
+    }
+
+    private func queued(_ result: CInt) {
+        precondition(result == 0, "the ring has no room although it was just emptied")
+    }
+
+    /// Starts what waits, in order; reads and writes as long as there are free buffers, the rest at once.
+    private func startBacklog() {
+        guard !backlog.isEmpty else { return }
+        let waiting = backlog
+        backlog = []
+        for request in waiting {
+            switch request.kind {
+            case .read, .write:
+                if freeBuffers.isEmpty {
+                    backlog.append(request)
+                } else {
+                    startTransfer(request)
+                }
+            case .sync(let dataOnly):
+                queued(sxfile_ring_sync(ring, activate(request, buffer: nil), registered(request.file), dataOnly))
+            case .writeBack(let offset, let length):
+                let key = activate(request, buffer: nil)
+                let count = UInt32(clamping: length)
+                queued(sxfile_ring_start_write_back(ring, key, registered(request.file), offset, count))
+            }
+        }
+    }
+
+    private func startTransfer(_ request: IORequest) {
+        switch request.kind {
+        case .read(_, let length): request.bytes.reserveCapacity(length)
+        case .write(_, let expected):
+            if let expected {
+                let hash = SHA256.hash(request.bytes)
+                if hash != expected { return request.complete(.hashMismatch(got: hash)) }
+            }
+            if request.bytes.isEmpty { return request.complete(.done) }
+        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        }
+        let buffer = freeBuffers.removeLast()
+        queueNextPiece(of: request, key: activate(request, buffer: buffer), buffer: buffer)
+    }
+
+    private func activate(_ request: IORequest, buffer: Int?) -> UInt64 {
+        lastKey += 1
+        active[lastKey] = Active(request: request, buffer: buffer)
+        return lastKey
+    }
+
+    private func queueNextPiece(of request: IORequest, key: UInt64, buffer: Int) {
+        let place = memory + buffer * RingLoop.bufferSize
+        let file = registered(request.file)
+        switch request.kind {
+        case .read(let offset, let length):
+            let count = min(RingLoop.bufferSize, length - request.progress)
+            let position = offset + Int64(request.progress)
+            queued(sxfile_ring_read_fixed(ring, key, file, place, UInt32(count), position, CInt(buffer)))
+        case .write(let offset, _):
+            let count = min(RingLoop.bufferSize, request.bytes.count - request.progress)
+            request.bytes.withUnsafeBytes { bytes in
+                let piece = UnsafeRawBufferPointer(rebasing: bytes[request.progress...].prefix(count))
+                UnsafeMutableRawBufferPointer(start: place, count: count).copyMemory(from: piece)
+            }
+            let position = offset + Int64(request.progress)
+            queued(sxfile_ring_write_fixed(ring, key, file, place, UInt32(count), position, CInt(buffer)))
+        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        }
+    }
+
+    private func handle(_ key: UInt64, _ outcome: CInt) {
+        guard let entry = active[key] else { preconditionFailure("a completion of nothing") }
+        let request = entry.request
+        guard let buffer = entry.buffer else {
+            active[key] = nil
+            handleWithoutBuffer(request, outcome)
+            return
+        }
+        if outcome == -EINTR || outcome == -EAGAIN { return queueNextPiece(of: request, key: key, buffer: buffer) }
+        let isDone = advance(request, by: outcome, buffer: buffer)
+        guard isDone || outcome <= 0 else { return queueNextPiece(of: request, key: key, buffer: buffer) }
+        active[key] = nil
+        freeBuffers.append(buffer)
+        switch request.kind {
+        case .read where outcome >= 0:
+            let bytes = request.bytes
+            request.complete(.bytes(bytes, sha256: SHA256.hash(bytes)))
+        case .write where outcome > 0: request.complete(.done)
+        case .read, .write, .sync, .writeBack: request.fail(errno: outcome == 0 ? EIO : -outcome)
+        }
+    }
+
+    /// Takes in a piece; whether it was the last. Zero bytes read is the end of the file.
+    private func advance(_ request: IORequest, by outcome: CInt, buffer: Int) -> Bool {
+        guard outcome > 0 else { return false }
+        request.progress += Int(outcome)
+        switch request.kind {
+        case .read(_, let length):
+            let piece = UnsafeRawBufferPointer(start: memory + buffer * RingLoop.bufferSize, count: Int(outcome))
+            request.bytes.append(contentsOf: piece)
+            return request.progress == length
+        case .write: return request.progress == request.bytes.count
+        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        }
+    }
+
+    private func handleWithoutBuffer(_ request: IORequest, _ outcome: CInt) {
+        switch request.kind {
+        case .writeBack: request.complete(.done)
+        case .sync where outcome == -EINTR || outcome == -EAGAIN: backlog.append(request)
+        case .sync where outcome < 0: request.fail(errno: -outcome)
+        case .sync, .read, .write: request.complete(.done)
+        }
+    }
+
+    /// The file as the kernel is to be told: its slot of the table, or the descriptor while the table is full.
+    private func registered(_ file: OpenFile) -> sxfile_ring_file {
+        if let slot = fileSlots[file.number] { return sxfile_ring_file(number: CInt(slot), registered: true) }
+        if let slot = freeFileSlots.last, sxfile_ring_set_file(ring, slot, file.descriptor) == 0 {
+            freeFileSlots.removeLast()
+            fileSlots[file.number] = slot
+            return sxfile_ring_file(number: CInt(slot), registered: true)
+        }
+        return sxfile_ring_file(number: file.descriptor, registered: false)
+    }
+
+    /// The table holds a file open as a descriptor does: a deleted partial would keep its space.
+    private func unregister(_ number: UInt64) {
+        guard let slot = fileSlots.removeValue(forKey: number) else { return }
+        _ = sxfile_ring_set_file(ring, slot, -1)
+        freeFileSlots.append(slot)
+    }
+}

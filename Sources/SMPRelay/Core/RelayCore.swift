@@ -1,0 +1,171 @@
+import DequeModule
+package import Primitives
+
+/// The relay without sockets and clock: who is connected, which queues they receive from, and what each command does.
+///
+/// Commands come with the key that has verified them, checked outside so that the core never waits for a signature; the
+/// core makes sure that this key is still the queue's. Not thread-safe.
+package struct RelayCore {
+    package let store: QueueStore
+    let limits: QueueLimits
+    var addresses: AddressLimits
+    var connections: [ConnectionID: Connection] = [:]
+
+    struct Connection {
+        /// Whose limits the connection's commands count against.
+        let tag: AddressLimits.Tag
+        /// The queues it receives from.
+        var queues: [QueueID: ActiveQueue] = [:]
+        /// Messages it got by GET and has not acknowledged.
+        var got: [QueueID: [UInt8]] = [:]
+        /// Whether it takes more messages now.
+        var hasRoom = true
+        /// Queues with a message to push once there is room.
+        var waiting: Deque<ActiveQueue> = []
+    }
+
+    /// Unacknowledged messages a queue may have under way.
+    package static let window = 1
+    /// Messages handed to a connection at once when it has room again.
+    private static let messagesPerTurn = 16
+
+    package init(store: QueueStore, limits: QueueLimits) {
+        self.store = store
+        self.limits = limits
+        addresses = AddressLimits(newQueuesPerHour: limits.newQueuesPerHour, storedBytes: limits.storedBytesPerAddress)
+    }
+
+    // MARK: Connections
+
+    /// A connection from `address` (4 or 16 bytes, else not limited) has come.
+    package mutating func connect(_ connection: ConnectionID, address: [UInt8]) {
+        connections[connection] = Connection(tag: addresses.tag(of: address))
+    }
+
+    /// A connection is gone; what it has not acknowledged will be delivered to the next one.
+    package mutating func disconnect(_ connection: ConnectionID) {
+        guard let state = connections.removeValue(forKey: connection) else { return }
+        for queue in state.queues.values {
+            queue.subscription = nil
+            queue.isWaitingForRoom = false
+        }
+    }
+
+    /// Whether the connection receives from any queue.
+    package func isSubscribed(_ connection: ConnectionID) -> Bool { connections[connection]?.queues.isEmpty == false }
+
+    /// The connection takes no more messages for now; answers to its commands excepted.
+    package mutating func pause(_ connection: ConnectionID) { connections[connection]?.hasRoom = false }
+
+    /// The connection takes messages again: the first ones for it. Others wait for the next call.
+    package mutating func resume(_ connection: ConnectionID, now: Int64) -> Outcome {
+        connections[connection]?.hasRoom = true
+        return catching { core, outcome throws(RelayError) in
+            for _ in 0..<Self.messagesPerTurn {
+                guard let queue = core.connections[connection]?.waiting.popFirst() else { return }
+                guard queue.isWaitingForRoom, queue.subscription?.connection == connection else { continue }
+                queue.isWaitingForRoom = false
+                try core.deliver(queue, to: &outcome)
+            }
+        }
+    }
+
+    /// Whether messages wait for the connection to have room.
+    package func hasWaiting(_ connection: ConnectionID) -> Bool { connections[connection]?.waiting.isEmpty == false }
+
+    // MARK: Credentials
+
+    /// The key that verifies commands of the recipient of queue `id`; nil if there is no such queue.
+    package mutating func recipientKey(of id: QueueID) -> AuthKey? {
+        (try? store.queue(recipient: id))?.record.recipientKey
+    }
+
+    /// What authorizes SEND to the queue that its sender calls `id`.
+    package mutating func senderCredential(of id: QueueID) -> SenderCredential {
+        guard let queue = try? store.queue(sender: id) else { return .unknown }
+        return queue.record.senderKey.map { .key($0) } ?? .unsecured
+    }
+
+    // MARK: Making queues
+
+    /// NEW. `subscribing` makes the connection its receiver at once.
+    package mutating func create(
+        recipientKey: AuthKey, deliverySecret: SecretBytes, senderCanSecure: Bool, subscribing: Bool,
+        on connection: ConnectionID, now: Int64
+    ) -> Outcome {
+        guard let tag = connections[connection]?.tag, addresses.takeQueue(tag, now: now) else {
+            return .refused(.quota)
+        }
+        return catching { core, outcome throws(RelayError) in
+            let queue = try core.store.create(
+                recipientKey: recipientKey, deliverySecret: deliverySecret, senderCanSecure: senderCanSecure,
+                day: day(now))
+            if subscribing { core.hold(queue, by: connection, &outcome) }
+            outcome.reply = .queueMade(
+                recipientID: queue.record.recipientID, senderID: queue.record.senderID,
+                senderCanSecure: senderCanSecure)
+        }
+    }
+
+    // MARK: Upkeep
+
+    /// Looks at the next `count` queues for messages and queues whose time is over.
+    package mutating func sweep(_ count: Int, now: Int64) -> Outcome {
+        catching { core, outcome throws(RelayError) in
+            _ = try core.store.sweep(count) { queue throws(RelayError) in
+                try core.expireMessages(of: queue, now: now)
+                if queue.subscription != nil { return core.store.touch(queue, day: day(now)) }
+                let idleDays = day(now) - queue.record.activeDay
+                if idleDays > core.limits.idleQueueLifetimeInDays { try core.remove(queue) }
+            }
+        }
+    }
+
+    /// Drops what is too old from the front of a queue, unless it is under way to a recipient.
+    mutating func expireMessages(of queue: ActiveQueue, now: Int64) throws(RelayError) {
+        let oldest = now - Int64(limits.messageLifetimeInDays) * 86400
+        guard queue.subscription?.unacknowledged.isEmpty ?? true else { return }
+        while !queue.spool.isEmpty {
+            let message = try queue.spool.read(queue.spool.head)
+            if let message, message.timestamp >= oldest { return }
+            try drop(through: queue.spool.head, of: queue, tag: message?.tag)
+        }
+    }
+
+    /// Forgets the messages of `queue` up to and with `sequence`, also as messages under way.
+    mutating func drop(through sequence: UInt64, of queue: ActiveQueue, tag: UInt64?) throws(RelayError) {
+        try store.drop(through: sequence, of: queue)
+        if let tag { addresses.released(tag) }
+        guard var subscription = queue.subscription else { return }
+        // Taken out while it changes, so that its arrays are not copied.
+        queue.subscription = nil
+        subscription.unacknowledged.removeAll { $0.sequence <= sequence }
+        subscription.next = max(subscription.next, queue.spool.head)
+        queue.subscription = subscription
+    }
+
+    /// Deletes a queue, with what its messages counted for.
+    mutating func remove(_ queue: ActiveQueue) throws(RelayError) {
+        for sequence in queue.spool.head..<queue.spool.tail {
+            if let tag = try queue.spool.tag(of: sequence) { addresses.released(tag) }
+        }
+        try store.delete(queue)
+    }
+
+    /// Runs `body`; what the store throws becomes the reply.
+    mutating func catching(
+        _ body: (inout RelayCore, inout Outcome) throws(RelayError) -> Void
+    ) -> Outcome {
+        var outcome = Outcome(reply: .ok)
+        do throws(RelayError) {
+            try body(&self, &outcome)
+        } catch {
+            outcome.reply = .refused(error.isOutOfSpace ? .quota : .storage)
+            outcome.failure = error
+        }
+        return outcome
+    }
+}
+
+/// Days since 1970.
+func day(_ seconds: Int64) -> Int { Int(seconds / 86400) }

@@ -1,0 +1,193 @@
+import Logging
+import NIOCore
+import Primitives
+import TLSTransport
+
+/// The channel handler of one connection: blocks of `BlockFramer` to and from a `RelaySession`.
+///
+/// Not reading while the peer does not read bounds what a connection keeps in memory.
+final class RelayConnection: ChannelDuplexHandler {
+    typealias InboundIn = [UInt8]
+    typealias OutboundIn = [UInt8]
+    typealias OutboundOut = [UInt8]
+
+    private let hub: RelayHub
+    private let configuration: RelayConfiguration
+    private let logger: Logger
+    private var context: ChannelHandlerContext?
+    private var connection: ConnectionID?
+    private var session: RelaySession?
+    private var deadline: Scheduled<Void>?
+    private var idleCheck: RepeatedTask?
+    private var hasSpoken = false
+    private var isReadWanted = false
+    private var isFlushPlanned = false
+    private var hasRoom = true
+    /// Whether the core has messages for which there was no room.
+    private var hasMoreWaiting = false
+
+    init(hub: RelayHub, configuration: RelayConfiguration, logger: Logger) {
+        self.hub = hub
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    // MARK: Beginning and end
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let loop = context.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        connection = hub.connect(address: Self.address(context.remoteAddress), limit: configuration.connectionLimit) {
+            event in loop.execute { bound.value.receive(event) }
+        }
+        guard connection != nil else {
+            logger.notice("too many connections: one more was closed")
+            context.close(promise: nil)
+            return
+        }
+        deadline = loop.assumeIsolated().scheduleTask(in: configuration.handshakeTimeout) { [weak self] in
+            if self?.session?.isOpen != true { self?.close() }
+        }
+        let period = configuration.idleTimeout
+        idleCheck = loop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.checkIdle() }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("a connection failed", metadata: ["reason": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    private func end() {
+        deadline?.cancel()
+        idleCheck?.cancel()
+        session = nil
+        if let connection { hub.disconnect(connection) }
+        connection = nil
+    }
+
+    private func close() { context?.close(promise: nil) }
+
+    private func checkIdle() {
+        defer { hasSpoken = false }
+        // Before the hello the handshake's deadline watches.
+        guard let connection, !hasSpoken, session?.isOpen == true else { return }
+        if hub.look({ $0.isSubscribed(connection) }) != true { close() }
+    }
+
+    // MARK: Blocks
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
+        guard let connection, let credentials = tls.credentials else { return close() }
+        let identity = RelayIdentity(
+            chain: credentials.chain, fingerprint: credentials.fingerprint, sign: { try? credentials.sign($0) })
+        let session = RelaySession(
+            hub: hub, connection: connection, identity: identity, sessionID: tls.sessionID,
+            password: configuration.createPassword.map { Array($0.utf8) })
+        do throws(RelaySession.Failure) {
+            let hello = try session.hello()
+            self.session = session
+            context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
+        } catch { fail(error) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasSpoken = true
+        do throws(RelaySession.Failure) {
+            try session?.receive(unwrapInboundIn(data))
+        } catch { fail(error) }
+        for failure in session?.takeStoreFailures() ?? [] { logger.error("\(failure)") }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        flushBlocks()
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { isReadWanted = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        updateRoom(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Something that another connection has caused. What comes in one turn of the loop shares blocks.
+    private func receive(_ event: Push.Event) {
+        session?.push(event)
+        planFlush()
+    }
+
+    private func planFlush() {
+        guard !isFlushPlanned, let context else { return }
+        isFlushPlanned = true
+        context.eventLoop.assumeIsolated().execute { [weak self] in
+            self?.isFlushPlanned = false
+            self?.flushBlocks()
+        }
+    }
+
+    private func flushBlocks() {
+        guard let context, session?.hasBlocks == true else { return }
+        do throws(RelaySession.Failure) {
+            while let block = try session?.takeBlock() { context.write(wrapOutboundOut(block), promise: nil) }
+        } catch { return fail(error) }
+        context.flush()
+        updateRoom(context)
+    }
+
+    /// Tells the core whether messages for this connection can be sent now.
+    private func updateRoom(_ context: ChannelHandlerContext) {
+        guard let connection else { return }
+        guard context.channel.isWritable else {
+            if hasRoom { hub.pause(connection) }
+            hasRoom = false
+            return
+        }
+        if !hasRoom || hasMoreWaiting {
+            hasRoom = true
+            hasMoreWaiting = hub.resume(connection)
+            if hasMoreWaiting { planResume() }
+        }
+        if isReadWanted {
+            isReadWanted = false
+            context.read()
+        }
+    }
+
+    private func planResume() {
+        context?.eventLoop.assumeIsolated().execute { [weak self] in
+            guard let self, let context = self.context else { return }
+            self.updateRoom(context)
+        }
+    }
+
+    private func fail(_ failure: RelaySession.Failure) {
+        logger.debug("a connection was closed", metadata: ["reason": "\(failure)"])
+        close()
+    }
+
+    /// The 4 or 16 bytes of an IP address; none for anything else.
+    private static func address(_ address: SocketAddress?) -> [UInt8] {
+        switch address {
+        // sockaddr_in: family, port, address; sockaddr_in6: family, port, flow, address.
+        case .v4(let address): withUnsafeBytes(of: address.address) { Array($0[4..<8]) }
+        case .v6(let address): withUnsafeBytes(of: address.address) { Array($0[8..<24]) }
+        case .unixDomainSocket, nil: []
+        }
+    }
+}
