@@ -29,6 +29,9 @@ struct Session: Sendable {
         try Profile.open(name: profileName, environment: environment)
     }
 
+    /// The user's home directory.
+    var home: String { ProfileDirectory.home(environment).string }
+
     /// A log on standard error: from `level` on, everything with `-v`.
     func logger(_ label: String, level: Logger.Level = .critical) -> Logger {
         var logger = Logger(label: label) { [console] _ in ConsoleLogHandler(console: console, logLevel: .info) }
