@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 
 /// The command `sxfile`.
@@ -6,7 +7,7 @@ import Glibc
 enum Program {
     static func main() async {
         // Chunks come and go: give the heap's end back late, it is wanted again at once.
-        mallopt(M_TRIM_THRESHOLD, 8 << 20)
+        sx_keep_heap(8 << 20)
         let status = await status(of: Array(CommandLine.arguments.dropFirst()))
         exit(status)
     }
@@ -70,7 +71,7 @@ enum Program {
 }
 
 /// A command with the options that all have.
-protocol SessionCommand: AsyncParsableCommand {
+protocol SessionCommand: AsyncParsableCommand, Sendable {
     var global: GlobalOptions { get }
     /// Whether SIGINT and SIGTERM are the ordinary way to end it.
     var endsWithSignal: Bool { get }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Glibc
+import Logging
 
 /// `sxfile daemon`.
 struct DaemonCommand: SessionCommand {

@@ -33,12 +33,23 @@ final class DemoStage: Sendable {
             kill(process, SIGKILL)
             waitpid(process, nil, 0)
         }
-        nftw(
-            directory,
-            { path, _, _, _ in
-                if let path { remove(path) }
-                return 0
-            }, 16, FTW_DEPTH | FTW_PHYS)
+        Self.removeAll(directory)
+    }
+
+    /// Removes a directory and what is in it; follows no links.
+    private static func removeAll(_ path: String) {
+        if let entries = opendir(path) {
+            while let entry = readdir(entries) {
+                let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                if name == "." || name == ".." { continue }
+                let inner = path + "/" + name
+                if entry.pointee.d_type == UInt8(DT_DIR) { removeAll(inner) } else { unlink(inner) }
+            }
+            closedir(entries)
+        }
+        rmdir(path)
     }
 
     /// The path of a file that exists.
@@ -52,11 +63,16 @@ final class DemoStage: Sendable {
     /// Makes a file of 32 MiB that no compression would shorten.
     func makeFile() throws -> String {
         let path = directory + "/photo.raw"
-        guard let file = fopen(path, "we") else { throw CommandFailure(.destination, "\(path) cannot be made") }
-        defer { fclose(file) }
+        guard let file = fopen(path, "we"), let source = fopen("/dev/urandom", "re") else {
+            throw CommandFailure(.destination, "\(path) cannot be made")
+        }
+        defer {
+            fclose(file)
+            fclose(source)
+        }
         var block = [UInt8](repeating: 0, count: 1 << 16)
         for _ in 0..<512 {
-            getrandom(&block, block.count, 0)
+            guard fread(&block, 1, block.count, source) == block.count else { continue }
             guard fwrite(block, 1, block.count, file) == block.count else {
                 throw CommandFailure(.destination, "\(path) cannot be written")
             }
@@ -92,9 +108,8 @@ final class DemoStage: Sendable {
         show(who, words, input: input)
         var output: [Int32] = [-1, -1]
         var source: [Int32] = [-1, -1]
-        guard pipe2(&output, O_CLOEXEC) == 0, pipe2(&source, O_CLOEXEC) == 0 else {
-            throw CommandFailure(.failed, "no pipe can be made")
-        }
+        guard pipe(&output) == 0, pipe(&source) == 0 else { throw CommandFailure(.failed, "no pipe can be made") }
+        for end in output + source { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let process = try spawn(who, words, input: source[0], output: output[1])
         close(output[1])
         close(source[0])

@@ -19,7 +19,7 @@ struct ResumeCommand: SessionCommand {
         let profile = try session.openProfile()
         let before = try Picture(profile)
         let reporter = ProgressReporter(console: session.console, profile: profile)
-        let ending = try await session.host(profile, level: .critical).run(
+        let ending = try await session.host(profile).run(
             .resume(wait: wait?.duration), timeout: timeout?.duration, progress: { reporter.take($0) })
         reporter.end()
         if case .otherEngine = ending {

@@ -1,3 +1,4 @@
+import AgentLink
 import Database
 import Engine
 import SMPRelay

@@ -2,6 +2,7 @@ import ChunkIO
 import Engine
 import Glibc
 import Logging
+import SystemPackage
 
 /// What a command works with: output, environment, log, profile.
 struct Session: Sendable {

@@ -20,7 +20,8 @@ enum Signals {
     /// Listens; `stop` is called at the first signal, from a thread of its own.
     static func listen(_ stop: @escaping @Sendable (Int32) -> Void) {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { return }
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         signalPipe = ends[1]
         let input = ends[0]
         var action = sigaction()
