@@ -84,8 +84,8 @@ let package = Package(
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system,
-                arguments,
+                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "SMPProtocol", "ChunkIO", "CLinux", nioCore,
+                nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
 

@@ -4,3 +4,6 @@
 
 /// fallocate(2): gives the blocks of a range back and keeps the file's length. 0, or -1 with errno.
 int sx_punch_hole(int descriptor, off_t offset, off_t count);
+
+/// mallopt(3), M_TRIM_THRESHOLD: how many free bytes at the heap's end are kept.
+void sx_keep_heap(int bytes);
