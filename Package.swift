@@ -107,5 +107,7 @@ let package = Package(
                 "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
                 nioCore, nioPosix, logging, grdb,
             ]),
+        // The program itself, in temporary homes.
+        tests("CommandLineTests"),
     ]
 )

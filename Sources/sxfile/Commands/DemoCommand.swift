@@ -43,11 +43,8 @@ private struct Demo {
         let sent = try stage.run("alice", ["send", "bob", source, "--no-wait"])
         say("→ transfer \(sent)")
         say("\nBob looks, and accepts; Alice's next run sends")
-        var offers = try stage.run("bob", ["inbox"])
-        if offers.isEmpty {
-            _ = try stage.run("bob", ["resume"], accepting: [0, 75])
-            offers = try stage.run("bob", ["inbox"])
-        }
+        _ = try stage.run("bob", ["resume"], accepting: [0, 75])
+        let offers = try stage.run("bob", ["inbox"])
         say("→ \(offers)")
         let id = String(offers.prefix { $0 != "\t" })
         let sending = try stage.start("alice", ["resume", "--wait", "10m"])
