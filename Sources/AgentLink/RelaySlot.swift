@@ -127,7 +127,7 @@ extension AgentLink {
             tell(.relayUp(server))
             for connection in inStartOrder() { relayIsUp(connection, server) }
         } catch {
-            down(slot, AgentLinkError(error))
+            down(slot, AgentLinkError(error, server))
         }
     }
 
@@ -137,7 +137,7 @@ extension AgentLink {
         for connection in connections.values { relayIsLost(connection, server) }
         down(
             slot,
-            reason.map { AgentLinkError($0) } ?? .relayUnreachable("\(server.display) closed the connection"))
+            reason.map { AgentLinkError($0, server) } ?? .relayUnreachable("\(server.display) closed the connection"))
     }
 
     private func down(_ slot: RelaySlot, _ error: AgentLinkError) {

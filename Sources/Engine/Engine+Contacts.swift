@@ -132,6 +132,10 @@ extension Engine {
             if let row = try? profile.transfer(id: id) { broadcast.report(ProgressEvent(row)) }
             await advance(id)
         }
+        if case .offer = incoming {
+            await acceptByItself()
+            await wakePending()
+        }
     }
 
     private static func takeOffer(

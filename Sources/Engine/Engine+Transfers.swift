@@ -121,7 +121,9 @@ extension Engine {
     // MARK: - Running
 
     private func run(_ transfer: Transfer) async {
-        guard running[transfer.id] == nil, ending[transfer.id] == nil, let connection = transfer.connection else { return }
+        guard running[transfer.id] == nil, ending[transfer.id] == nil, let connection = transfer.connection else {
+            return
+        }
         let context = RunContext(
             profile: profile, link: link, logger: logger, bootID: bootID,
             report: { [broadcast] event in broadcast.report(event) },

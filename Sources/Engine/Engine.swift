@@ -190,10 +190,10 @@ actor Engine {
             await useSettings()
             for contact in try profile.contacts() { await advance(contact: contact) }
             await wakePending()
-            for id in try profile.openTransfers() { await advance(id) }
             await sendTexts()
-            await wakePending()
+            for id in try profile.openTransfers() { await advance(id) }
             await acceptByItself()
+            await wakePending()
         } catch {
             logger.error("the database could not be read: \(error)")
         }
@@ -205,8 +205,8 @@ actor Engine {
         await link.use(servers: now)
     }
 
-    private func acceptByItself() async {
-        guard let autoAccept, let offers = try? profile.transfers(.inbox) else { return }
+    func acceptByItself() async {
+        guard !isStopping, let autoAccept, let offers = try? profile.transfers(.inbox) else { return }
         for offer in offers where autoAccept.contacts.contains(offer.peer) {
             do {
                 try await profile.requestAccept(offer.id, into: autoAccept.output)

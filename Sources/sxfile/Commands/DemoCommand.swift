@@ -25,7 +25,8 @@ private struct Demo {
         let started = ContinuousClock.now
         let source = try path.map(stage.existing) ?? stage.makeFile()
         say("A relay, and two people with a profile each, in \(stage.directory)")
-        let relay = try stage.start("relay", ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay"])
+        let relay = try stage.start(
+            "relay", ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay"])
         let address = try stage.firstLine(of: relay)
         say("→ \(address)")
         _ = try stage.run("alice", ["config", "set", "relay", address])
@@ -78,14 +79,16 @@ private struct Demo {
     }
 
     private func say(_ text: String) {
-        session.console.result(text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-            .map(PlainText.demo).joined(separator: "\n"))
+        session.console.result(
+            text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                .map(PlainText.demo).joined(separator: "\n"))
     }
 }
 
 extension PlainText {
     /// Output of our own commands: its tabs are meant.
     fileprivate static func demo(_ line: String) -> String {
-        line.split(separator: "\t", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "\t")
+        line.split(separator: "\t", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(
+            separator: "\t")
     }
 }

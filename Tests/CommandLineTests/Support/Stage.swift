@@ -63,10 +63,12 @@ final class Stage {
     }
 
     /// Starts a command in the home `home`.
-    func start(_ words: [String], home: String, input: String? = nil, environment: [String] = []) throws -> ChildProcess {
+    func start(_ words: [String], home: String, input: String? = nil, environment: [String] = []) throws -> ChildProcess
+    {
         let path = directory + "/" + home
         let child = try ChildProcess(
-            program, words, environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
+            program, words,
+            environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
             input: input, scratch: directory + "/scratch")
         children.append(child)
         return child
@@ -91,7 +93,8 @@ final class Stage {
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         let bundle = String(decoding: path.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let directory = bundle.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        try #require(access(directory + "/sxfile", X_OK) == 0, "there is no \(directory)/sxfile: build the product first")
+        try #require(
+            access(directory + "/sxfile", X_OK) == 0, "there is no \(directory)/sxfile: build the product first")
         return directory + "/sxfile"
     }
 
