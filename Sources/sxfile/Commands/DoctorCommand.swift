@@ -22,7 +22,8 @@ struct DoctorCommand: SessionCommand {
             let profile = try session.openProfile()
             try await session.host(profile).rekey()
             session.console.result("ok\tkeys\trenewed; the other sides follow when they are on line")
-            session.console.json("check", [("name", .string("keys")), ("ok", .bool(true)), ("message", .string("renewed"))])
+            session.console.json(
+                "check", [("name", .string("keys")), ("ok", .bool(true)), ("message", .string("renewed"))])
             return
         }
         var examination = Examination(session: session)
