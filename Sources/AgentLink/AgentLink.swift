@@ -21,7 +21,7 @@ public actor AgentLink {
         /// Identifies the running kernel's boot.
         public var bootID: String
         /// How long a relay may take.
-        var deadlines = SMPClientDeadlines()
+        var timeouts = SMPClient.Timeouts()
         /// Whether senders secure our new queues (mode M), as all current agents do.
         var makesSenderSecuredQueues = true
         /// With these.

@@ -117,7 +117,7 @@ extension AgentLink {
         let slot = slot(server)
         do {
             let client = try await SMPClient.connect(
-                to: server, on: loop, deadlines: configuration.deadlines, logger: logger)
+                to: server, on: loop, timeouts: configuration.timeouts, logger: logger)
             guard !isStopping else { return client.close() }
             slot.connected(client) { generation in
                 Task {

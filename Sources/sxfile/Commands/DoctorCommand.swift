@@ -2,6 +2,7 @@ import ArgumentParser
 import ChunkIO
 import Engine
 import Glibc
+import NIOCore
 import NIOPosix
 import SMPClient
 import SMPProtocol
