@@ -123,5 +123,7 @@ let package = Package(
                 "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
                 "Primitives", nioCore, nioPosix, logging, system, grdb,
             ]),
+        // The program itself, in temporary homes.
+        tests("CommandLineTests"),
     ]
 )

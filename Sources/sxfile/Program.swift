@@ -35,7 +35,8 @@ enum Program {
         let task = Task { try await command.run(session) }
         Signals.listen { number in
             session.console.clearLine()
-            session.console.note(number == SIGINT ? "interrupted: saving" : "terminated: saving")
+            let word = number == SIGINT ? "interrupted" : "terminated"
+            if !command.endsWithSignal { session.console.note("\(word): saving") }
             task.cancel()
         }
         let result = await task.result
@@ -65,7 +66,8 @@ enum Program {
         }
         var message = RootCommand.message(for: error)
         if message.hasPrefix("Error: ") { message.removeFirst("Error: ".count) }
-        session.console.report(.usage(message, hint: "`sxfile help` lists the commands, `sxfile help COMMAND` its options"))
+        session.console.report(
+            .usage(message, hint: "`sxfile help` lists the commands, `sxfile help COMMAND` its options"))
         return ExitStatus.usage.rawValue
     }
 }

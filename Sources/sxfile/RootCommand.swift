@@ -10,7 +10,9 @@ struct RootCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "Set up", subcommands: [ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self]),
+            CommandGroup(
+                name: "Set up",
+                subcommands: [ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self]),
             CommandGroup(
                 name: "Send and receive",
                 subcommands: [

@@ -13,7 +13,9 @@ struct AcceptCommand: SessionCommand {
     @Flag(help: "All that wait.") var all = false
     @Option(help: ArgumentHelp("With --all: only from this contact.", valueName: "contact"), completion: .contacts)
     var from: String?
-    @Option(name: .shortAndLong, help: ArgumentHelp("A directory, or the exact path.", valueName: "path"), completion: .file())
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("A directory, or the exact path.", valueName: "path"),
+        completion: .file())
     var output: String?
     @Flag(help: "Leave when the acceptance is with the relay.") var noWait = false
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))

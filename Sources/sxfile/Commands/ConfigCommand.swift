@@ -49,7 +49,8 @@ struct ConfigCommand: AsyncParsableCommand {
             let profile = try session.openProfile()
             try profile.set(setting, text.isEmpty ? nil : text)
             await session.host(profile).wakeRunningEngine()
-            session.console.json("setting", [("name", .string(key)), ("value", .optional(try profile.setting(setting)))])
+            session.console.json(
+                "setting", [("name", .string(key)), ("value", .optional(try profile.setting(setting)))])
         }
     }
 

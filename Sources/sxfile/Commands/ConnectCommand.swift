@@ -32,7 +32,8 @@ struct ConnectCommand: SessionCommand {
             .wish(.contact(contact.id)), timeout: timeout?.duration,
             until: { profile in
                 if let made = try profile.settledContact(contact.id) { return made }
-                return try noWait && profile.isJoinWithRelay(contact: contact.id) ? profile.contact(id: contact.id) : nil
+                return try noWait && profile.isJoinWithRelay(contact: contact.id)
+                    ? profile.contact(id: contact.id) : nil
             })
         guard case .fulfilled(let made) = ending else {
             throw CommandFailure.queued("\(contact.name) has not answered yet")

@@ -29,7 +29,8 @@ struct DaemonCommand: SessionCommand {
                 throw CommandFailure(.destination, "\(output) is no directory")
             }
         }
-        let accept = names.isEmpty ? nil : AutoAccept(contacts: Set(names), output: output.map(ProfileDirectory.absolute))
+        let accept =
+            names.isEmpty ? nil : AutoAccept(contacts: Set(names), output: output.map(ProfileDirectory.absolute))
         let reporter = ProgressReporter(console: session.console, profile: profile)
         session.console.detail("on line until interrupted")
         _ = try await session.host(profile, level: .warning).run(.daemon(accept), progress: { reporter.take($0) })

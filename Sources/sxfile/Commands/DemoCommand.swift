@@ -25,7 +25,8 @@ private struct Demo {
         let started = ContinuousClock.now
         let source = try path.map(stage.existing) ?? stage.makeFile()
         say("A relay, and two people with a profile each, in \(stage.directory)")
-        let relay = try stage.start("relay", ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay"])
+        let relay = try stage.start(
+            "relay", ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay"])
         let address = try stage.firstLine(of: relay)
         say("→ \(address)")
         _ = try stage.run("alice", ["config", "set", "relay", address])
@@ -43,11 +44,8 @@ private struct Demo {
         let sent = try stage.run("alice", ["send", "bob", source, "--no-wait"])
         say("→ transfer \(sent)")
         say("\nBob looks, and accepts; Alice's next run sends")
-        var offers = try stage.run("bob", ["inbox"])
-        if offers.isEmpty {
-            _ = try stage.run("bob", ["resume"], accepting: [0, 75])
-            offers = try stage.run("bob", ["inbox"])
-        }
+        _ = try stage.run("bob", ["resume"], accepting: [0, 75])
+        let offers = try stage.run("bob", ["inbox"])
         say("→ \(offers)")
         let id = String(offers.prefix { $0 != "\t" })
         let sending = try stage.start("alice", ["resume", "--wait", "10m"])
@@ -81,14 +79,16 @@ private struct Demo {
     }
 
     private func say(_ text: String) {
-        session.console.result(text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-            .map(PlainText.demo).joined(separator: "\n"))
+        session.console.result(
+            text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                .map(PlainText.demo).joined(separator: "\n"))
     }
 }
 
 extension PlainText {
     /// Output of our own commands: its tabs are meant.
     fileprivate static func demo(_ line: String) -> String {
-        line.split(separator: "\t", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "\t")
+        line.split(separator: "\t", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(
+            separator: "\t")
     }
 }

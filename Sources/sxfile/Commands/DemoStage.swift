@@ -22,7 +22,9 @@ final class DemoStage: Sendable {
         program = String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let base = session.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
         var template = (base + "/sxfile-demo-XXXXXX").utf8CString.map { $0 }
-        guard mkdtemp(&template) != nil else { throw CommandFailure(.destination, "no directory can be made in \(base)") }
+        guard mkdtemp(&template) != nil else {
+            throw CommandFailure(.destination, "no directory can be made in \(base)")
+        }
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         mkdir(directory + "/received", 0o700)
     }

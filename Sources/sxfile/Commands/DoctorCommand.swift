@@ -22,7 +22,8 @@ struct DoctorCommand: SessionCommand {
             let profile = try session.openProfile()
             try await session.host(profile).rekey()
             session.console.result("ok\tkeys\trenewed; the other sides follow when they are on line")
-            session.console.json("check", [("name", .string("keys")), ("ok", .bool(true)), ("message", .string("renewed"))])
+            session.console.json(
+                "check", [("name", .string("keys")), ("ok", .bool(true)), ("message", .string("renewed"))])
             return
         }
         var examination = Examination(session: session)
@@ -96,7 +97,7 @@ private struct Examination {
             do throws(SMPClientError) {
                 let start = ContinuousClock.now
                 let client = try await SMPClient.connect(
-                    to: server, on: loop, deadlines: SMPClientDeadlines(connect: 10, command: 10),
+                    to: server, on: loop, timeouts: SMPClient.Timeouts(connect: .seconds(10), command: .seconds(10)),
                     logger: session.logger("relay"))
                 let time = (ContinuousClock.now - start) / .milliseconds(1)
                 tell("relay", nil, "\(server.display): SMP version \(client.version), \(Int(time)) ms")
@@ -104,7 +105,8 @@ private struct Examination {
             } catch {
                 switch error {
                 case .identity: tell("relay", .integrity, error.description)
-                case .unreachable, .incompatible, .timedOut, .closed: tell("relay", .relay, error.description)
+                case .unreachable, .incompatible, .garbage, .timedOut, .closed:
+                    tell("relay", .relay, error.description)
                 }
             }
         }

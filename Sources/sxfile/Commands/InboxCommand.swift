@@ -52,7 +52,8 @@ struct InboxCommand: SessionCommand {
             return try show(transfer, profile, console)
         }
         guard let message = try profile.message(id: id), message.direction == .receive else {
-            throw CommandFailure(.notFound, "the inbox has nothing with the id \(id)", hint: "`sxfile inbox` lists what it has")
+            throw CommandFailure(
+                .notFound, "the inbox has nothing with the id \(id)", hint: "`sxfile inbox` lists what it has")
         }
         for line in message.text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
             console.result(PlainText.escaped(String(line)))

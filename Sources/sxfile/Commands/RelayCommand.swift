@@ -20,7 +20,8 @@ struct RelayCommand: SessionCommand {
     var host: String?
     @Option(
         help: ArgumentHelp(
-            "Messages a queue holds (4096), or with a unit as in 10G the bytes of all; both with a comma.", valueName: "n"))
+            "Messages a queue holds (4096), or with a unit as in 10G the bytes of all; both with a comma.",
+            valueName: "n"))
     var quota: RelayQuota?
     @Option(
         help: ArgumentHelp("A file with the password for making queues.", valueName: "file"), completion: .file())
@@ -42,11 +43,13 @@ struct RelayCommand: SessionCommand {
         if let count = quota?.messages { configuration.messagesPerQueue = count }
         if let bytes = quota?.bytes { configuration.totalBytes = bytes }
         let relay = try await Relay.start(
-            configuration, group: MultiThreadedEventLoopGroup.singleton, logger: session.logger("relay", level: .notice))
+            configuration, group: MultiThreadedEventLoopGroup.singleton, logger: session.logger("relay", level: .notice)
+        )
         session.console.result(relay.address)
         session.console.json("relay", [("address", .string(relay.address)), ("port", .number(Int64(relay.port)))])
         if passwordFile != nil {
-            session.console.detail("clients put the password behind the fingerprint: smp://FINGERPRINT:PASSWORD@HOST:PORT")
+            session.console.detail(
+                "clients put the password behind the fingerprint: smp://FINGERPRINT:PASSWORD@HOST:PORT")
         }
         while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
         await relay.shutdown()

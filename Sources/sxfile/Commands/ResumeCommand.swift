@@ -11,7 +11,8 @@ struct ResumeCommand: SessionCommand {
     @Option(help: ArgumentHelp("Work at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
     @Option(
-        help: ArgumentHelp("While anything is unfinished, stay up to that long for the other sides.", valueName: "duration"))
+        help: ArgumentHelp(
+            "While anything is unfinished, stay up to that long for the other sides.", valueName: "duration"))
     var wait: DurationArgument?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
@@ -40,9 +41,12 @@ struct ResumeCommand: SessionCommand {
                 if let failure = transfer.endedFailure { failures.append(failure) }
                 if isNews, transfer.state == .complete { session.console.detail(transfer.doneText) }
             } else if !transfer.waitsForUser {
-                if transfer.waiting == .relayFull { session.console.note("\(transfer.id): \(transfer.waitingText ?? "")") }
+                if transfer.waiting == .relayFull {
+                    session.console.note("\(transfer.id): \(transfer.waitingText ?? "")")
+                }
                 if transfer.waiting == .space {
-                    failures.append(CommandFailure(.destination, "transfer \(transfer.id) waits for space at its destination"))
+                    failures.append(
+                        CommandFailure(.destination, "transfer \(transfer.id) waits for space at its destination"))
                 } else {
                     session.console.detail(transfer.queuedText)
                 }

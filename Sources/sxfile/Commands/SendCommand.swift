@@ -55,7 +55,9 @@ struct SendCommand: SessionCommand {
         if lane == .direct { throw CommandFailure.notYet("--lane direct") }
         if paths.contains("-") { throw CommandFailure.notYet("reading standard input") }
         if paths.count > 1 { throw CommandFailure.notYet("sending several files at once") }
-        if paths.isEmpty, message == nil { throw CommandFailure.usage("nothing to send: name a file, or a text with -m") }
+        if paths.isEmpty, message == nil {
+            throw CommandFailure.usage("nothing to send: name a file, or a text with -m")
+        }
         if let path = paths.first {
             var status = stat()
             if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {

@@ -49,7 +49,9 @@ struct StatusCommand: SessionCommand {
 
     /// The name last, so that no name can pass for another field.
     static func line(_ transfer: Transfer) -> String {
-        var fields = ["\(transfer.id)", transfer.direction == .send ? "to" : "from", transfer.peer, transfer.state.rawValue]
+        var fields = [
+            "\(transfer.id)", transfer.direction == .send ? "to" : "from", transfer.peer, transfer.state.rawValue,
+        ]
         var progress: [String] = []
         if let size = transfer.size {
             progress.append("\(Quantity.percent(transfer.transferred, of: size))% of \(Quantity.size(size))")

@@ -5,12 +5,14 @@ extension Transfer {
     var jsonMembers: [(String, JSONText)] {
         [
             ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
-            ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)), ("files", .number(1)),
+            ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)),
+            ("files", .number(1)),
             ("filesDone", .number(state == .complete ? 1 : 0)), ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
             ("by", .optional(endedBy?.rawValue)), ("members", .null),
-            ("createdAt", .string(Quantity.timestamp(createdAt))), ("updatedAt", .string(Quantity.timestamp(updatedAt))),
+            ("createdAt", .string(Quantity.timestamp(createdAt))),
+            ("updatedAt", .string(Quantity.timestamp(updatedAt))),
         ]
     }
 

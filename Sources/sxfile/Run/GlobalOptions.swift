@@ -62,7 +62,8 @@ struct DurationArgument: ExpressibleByArgument {
     let duration: Duration
 
     init?(argument: String) {
-        guard let unit = argument.last, let number = Int64(argument.dropLast()), number >= 0, number < 1_000_000_000 else {
+        guard let unit = argument.last, let number = Int64(argument.dropLast()), number >= 0, number < 1_000_000_000
+        else {
             return nil
         }
         switch unit {
