@@ -166,7 +166,10 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func receive(_ block: [UInt8]) throws(SMPClientError) {
-        for event in try session?.receive(block, now: .now()) ?? [] {
+        let now = NIODeadline.now()
+        let events = try session?.receive(block, now: now) ?? []
+        if timerDue > now + timeouts.silence { schedule(at: now + timeouts.silence) }
+        for event in events {
             switch event {
             case .push(let push): shared.continuation.yield(push)
             case .answer(let promise, let response): promise?.succeed(response)
