@@ -84,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "Database", "SMPProtocol", "ChunkIO", nioCore, nioPosix, logging, system, arguments,
+                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "SMPProtocol", "ChunkIO", "CLinux", nioCore,
+                nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
 
@@ -96,15 +97,33 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
-        tests("DatabaseTests", ["Database"]),
+        tests("DatabaseTests", ["Database", grdb]),
+        tests(
+            "SMPClientTests",
+            [
+                "SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "SMPRelayTests",
-            ["SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix, logging]),
+            [
+                "SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
+                logging,
+            ]),
         tests(
             "AgentLinkTests",
             [
-                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives", "WireFormat",
+                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives",
+                "WireFormat",
                 nioCore, nioPosix, logging, grdb,
             ]),
+        tests(
+            "EngineTests",
+            [
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
+                "Primitives", nioCore, nioPosix, logging, system, grdb,
+            ]),
+        // The program itself, in temporary homes.
+        tests("CommandLineTests", []),
     ]
 )

@@ -121,7 +121,8 @@ extension AgentLink {
             let keys = connection.row.agreementKeys.flatMap(AgreementKeys.init)
         else { return }
         let message = AgentMessage.confirmationWithQueues([receive.queueInfo], info: connection.row.info[...])
-        let item = try confirmation(on: connection, message, parameters: keys.publicParameters)
+        let version = connection.ratchet?.version ?? E2EParameters.versions.upperBound
+        let item = try confirmation(on: connection, message, parameters: keys.publicParameters(version: version))
         connection.row.agreementKeys = nil
         try storeConfirmation(item, on: connection)
         flush(connection)

@@ -12,6 +12,8 @@ extension AgentLink {
     static let storedEvery = 128
     /// After a subscription's OK a waiting message comes at once; after this long without one the queue counts as empty.
     static let drainDelay = TimeAmount.milliseconds(300)
+    /// After an acknowledgement's plain OK, the time without another message that makes a queue count as empty.
+    static let quietDelay = TimeAmount.milliseconds(20)
     /// A subscription that failed for a passing reason is tried again after this long.
     static let resubscribeDelay = TimeAmount.seconds(2)
 
@@ -68,6 +70,23 @@ extension AgentLink {
         loop.scheduleTask(in: Self.resubscribeDelay) { [weak self] in
             self?.assumeIsolated { link in
                 if let connection = link.connections[id] { link.subscribe(connection) }
+            }
+        }
+    }
+
+    /// The relay had nothing more when it answered; a sender at work may have by now. Asked once in a while: telling the
+    /// engine at every message that a fast recipient has caught up would cost more than the message.
+    private func lookForDrain(_ connection: Connection) {
+        guard !connection.isDrainLookedFor else { return }
+        connection.isDrainLookedFor = true
+        let id = connection.row.id
+        let serial = connection.subscriptionSerial
+        loop.scheduleTask(in: Self.quietDelay) { [weak self] in
+            self?.assumeIsolated { link in
+                guard let connection = link.connections[id] else { return }
+                connection.isDrainLookedFor = false
+                // A newer subscription looks for itself.
+                if connection.subscriptionSerial == serial { link.drained(connection) }
             }
         }
     }
@@ -399,7 +418,7 @@ extension AgentLink {
         else { return }
         activity &+= 1
         switch outcome {
-        case .success(.ok): drained(connection)
+        case .success(.ok): lookForDrain(connection)
         case .success(.message): break  // the next one; it comes as a push too
         case .success(.error(.noMessage)):
             // Not the message that the relay has under way on this connection: ask again from the start.

@@ -21,7 +21,7 @@ public actor AgentLink {
         /// Identifies the running kernel's boot.
         public var bootID: String
         /// How long a relay may take.
-        var deadlines = SMPClientDeadlines()
+        var timeouts = SMPClient.Timeouts()
         /// The first wait before a relay or a full queue is tried again; then twice, four times … sixty times that.
         var retryUnit = TimeAmount.seconds(1)
         /// Whether senders secure our new queues (mode M), as all current agents do.
@@ -100,6 +100,7 @@ public actor AgentLink {
         for connection in connections.values { connection.resumeRoomWaiters(throwing: .stopped) }
         await answersOutstanding()
         for connection in connections.values {
+            tellDelivered(connection)
             do { try storeAtExit(connection) } catch {
                 logger.error("storing connection \(connection.row.id) failed: \(error)")
             }

@@ -2,12 +2,14 @@ import SMPClient
 import SMPProtocol
 
 extension AgentLinkError {
-    /// A client's error; its text names the relay.
-    init(_ error: SMPClientError) {
+    /// A client's error, with the relay it is about.
+    init(_ error: SMPClientError, _ server: SMPServer) {
         switch error {
-        case .unreachable(let what), .timedOut(let what), .closed(let what): self = .relayUnreachable(what)
-        case .identity(let what): self = .relayIdentity(what)
-        case .incompatible(let what): self = .relayIncompatible(what)
+        case .unreachable(let reason): self = .relayUnreachable("relay \(server.display) cannot be reached: \(reason)")
+        case .timedOut(let what): self = .relayUnreachable("relay \(server.display) did not answer in time: \(what)")
+        case .closed(let reason): self = .relayUnreachable("relay \(server.display) closed the connection: \(reason)")
+        case .identity(let sentence): self = .relayIdentity(sentence)
+        case .incompatible(let sentence), .garbage(let sentence): self = .relayIncompatible(sentence)
         }
     }
 }

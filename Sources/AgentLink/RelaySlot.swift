@@ -116,19 +116,24 @@ extension AgentLink {
     private func attempt(_ server: SMPServer) async {
         let slot = slot(server)
         do {
+            // The generation that `connected` gives: nothing is pushed before a subscription.
+            let coming = slot.generation + 1
             let client = try await SMPClient.connect(
-                to: server, on: loop, deadlines: configuration.deadlines, logger: logger)
+                to: server, on: loop, timeouts: configuration.timeouts,
+                deliver: { [weak self] push in
+                    self?.assumeIsolated { $0.receive(push, from: server, generation: coming) }
+                }, logger: logger)
             guard !isStopping else { return client.close() }
             slot.connected(client) { generation in
                 Task {
-                    for await push in client.pushes { self.receive(push, from: server, generation: generation) }
+                    for await _ in client.pushes {}
                     self.lost(server, generation: generation, client.closeReason)
                 }
             }
             tell(.relayUp(server))
             for connection in inStartOrder() { relayIsUp(connection, server) }
         } catch {
-            down(slot, AgentLinkError(error))
+            down(slot, AgentLinkError(error, server))
         }
     }
 
@@ -138,7 +143,7 @@ extension AgentLink {
         for connection in connections.values { relayIsLost(connection, server) }
         down(
             slot,
-            reason.map { AgentLinkError($0) } ?? .relayUnreachable("\(server.display) closed the connection"))
+            reason.map { AgentLinkError($0, server) } ?? .relayUnreachable("\(server.display) closed the connection"))
     }
 
     private func down(_ slot: RelaySlot, _ error: AgentLinkError) {

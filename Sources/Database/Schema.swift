@@ -89,14 +89,18 @@ enum Schema {
 
         CREATE TABLE contacts (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
-            name TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
             named INTEGER NOT NULL DEFAULT 0,   -- 1: the user chose the name
             connection INTEGER REFERENCES connections(id),
             state TEXT NOT NULL,                -- invited, connecting, connected, failed, removed
             reason TEXT,
+            failure TEXT,                       -- the kind of failure: Engine's FailureKind
             verified INTEGER NOT NULL DEFAULT 0,
+            lastRef INTEGER NOT NULL DEFAULT 0, -- the last chatMsgId that we used towards this contact
             createdAt INTEGER NOT NULL
         );
+        CREATE UNIQUE INDEX contactsByName ON contacts(name) WHERE state <> 'removed';
+        CREATE INDEX contactsByConnection ON contacts(connection);
 
         -- One row a transfer, small whatever the file's size. Ids come from the counter shared with messages.
         CREATE TABLE transfers (
@@ -105,24 +109,27 @@ enum Schema {
             contact INTEGER NOT NULL REFERENCES contacts(id),
             connection INTEGER REFERENCES connections(id),
             inline INTEGER NOT NULL DEFAULT 0,  -- 1: x.msg.file on the contact's own connection
-            name TEXT NOT NULL,
+            part INTEGER NOT NULL DEFAULT 1,    -- inline: which announced part of the message, from 1
+            name TEXT NOT NULL,                 -- as the peer names it: shown escaped only
             size INTEGER,                       -- NULL: unknown
             chunkSize INTEGER NOT NULL DEFAULT 262144,
             mode INTEGER,
             mtime INTEGER,
+            root BLOB,                          -- inline: the root hash that was announced
             path TEXT,                          -- send: the source; receive: the final name once reserved
             sourceIdentity TEXT,                -- send: device, inode, size, mtime, as at the offer
             offerRef INTEGER,                   -- chatMsgId of the offer on the contact's connection
+            offerMessage INTEGER,               -- send: the agent message with the offer
             invitation TEXT,                    -- receive: the file connection's invitation
-            wish TEXT,                          -- accept, decline, cancel: what the user asked for and the engine has not done
-            wishPath TEXT,                      -- accept: -o, or NULL
             destination TEXT,                   -- receive: ChunkIO's reservation record
+            untold INTEGER NOT NULL DEFAULT 0,  -- 1: ended by this side, and x.file.cancel is still to be stored for sending
+            farewell INTEGER,                   -- the last agent message on the file connection: it goes once that is delivered
             state TEXT NOT NULL,                -- offered, accepted, active, sent, complete, declined, cancelled, failed
             waiting TEXT,                       -- peer, relay-full, relay-down, space
             lane TEXT,
             laneWish TEXT NOT NULL DEFAULT 'auto',
             reason TEXT,
-            failureCode INTEGER,                -- the exit code of the failure
+            failure TEXT,                       -- the kind of failure: Engine's FailureKind
             endedBy TEXT,                       -- me, peer
             checkpoint BLOB,                    -- TransferCore's
             bootId TEXT,                        -- receive: boot in which the checkpoint's `written` counts
@@ -134,14 +141,25 @@ enum Schema {
         );
         CREATE INDEX transfersByConnection ON transfers(connection);
         CREATE INDEX transfersByState ON transfers(state);
+        CREATE INDEX transfersByOffer ON transfers(contact, offerRef);
+
+        -- Bytes of inline files: to be sent, or received and not moved out yet. Number 0 is the preview.
+        CREATE TABLE parts (
+            transfer INTEGER NOT NULL REFERENCES transfers(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            type TEXT,                          -- of the preview: its content type
+            body BLOB NOT NULL,
+            PRIMARY KEY (transfer, number)
+        ) WITHOUT ROWID;
 
         CREATE TABLE messages (
             id INTEGER PRIMARY KEY,
             direction TEXT NOT NULL,            -- send, receive
             contact INTEGER NOT NULL REFERENCES contacts(id),
             ref INTEGER,                        -- chatMsgId
+            agentMessage INTEGER,               -- send: the agent message with it
             text TEXT NOT NULL,
-            state TEXT NOT NULL,                -- send: queued, sent; receive: new, read
+            state TEXT NOT NULL,                -- send: queued, stored; receive: new, read
             createdAt INTEGER NOT NULL
         );
         """

@@ -1,1 +1,256 @@
-// placeholder
+import AgentLink
+import Database
+import GRDB
+import Logging
+import NIOCore
+import SMPProtocol
+import Synchronization
+import TransferCore
+
+/// Carries out what the database says: makes contacts, offers, sends and receives files.
+///
+/// One owner a profile: `EngineHost` runs it with the lock held. Everything that happens goes through one inbox, one after
+/// the other; whatever it decides, it decides from rows, so that a new engine goes on where a killed one was. Chunks are the
+/// business of a runner for each transfer, which works beside it.
+actor Engine {
+    /// What comes to the engine.
+    enum Input: Sendable {
+        case agent(AgentEvent)
+        /// Look at everything: another process changed the database.
+        case look
+        /// Look at this transfer.
+        case transfer(Int64)
+        case runnerEnded(Int64)
+        case tick
+        /// Everything before this was handled.
+        case barrier(CheckedContinuation<Void, Never>)
+    }
+
+    struct Running: Sendable {
+        let runner: any TransferRunner
+        let connection: ConnectionID
+        let direction: Direction
+        let task: Task<Void, Never>
+    }
+
+    /// Says that something changed, and every half second that it may have.
+    nonisolated let changes: AsyncStream<Void>
+    nonisolated let changed: AsyncStream<Void>.Continuation
+
+    let profile: Profile
+    let logger: Logger
+    let link: AgentLink
+    let bootID = Profile.bootID()
+    let broadcast = Broadcast()
+    private let group: any EventLoopGroup
+    private let autoAccept: AutoAccept?
+    private let inputs: AsyncStream<Input>
+    let inbox: AsyncStream<Input>.Continuation
+    private var tasks: [Task<Void, Never>] = []
+    private var socket: EngineSocket?
+    private var ticks = 0
+
+    /// What stops the engine: a copied profile that is on line elsewhere.
+    private(set) var fatalError: EngineError?
+    /// The database as it was when the engine looked last.
+    private(set) var seenVersion: Int64 = 0
+    /// Grows with everything that comes in.
+    private var activityCount: UInt64 = 0
+    var isStopping = false
+    var running: [Int64: Running] = [:]
+    /// Runners whose transfers were ended, until they have.
+    var ending: [Int64: Running] = [:]
+    /// Connections the link was told of, in the state in which it was.
+    var woken: [ConnectionID: ConnectionState] = [:]
+    /// Connections whose queue was empty last.
+    var drained: Set<ConnectionID> = []
+    /// Connections whose peer's queue is full.
+    var full: Set<ConnectionID> = []
+    /// Relays that do not answer, and those that have answered once.
+    var down: [SMPServer: AgentLinkError] = [:]
+    var answered: Set<SMPServer> = []
+    /// Complete transfers whose sender has said something more: x.file.ok is due once the queue is empty.
+    var owesConfirmation: Set<ConnectionID> = []
+    var servers: [SMPServer]
+
+    init(
+        profile: Profile, group: any EventLoopGroup, logger: Logger, autoAccept: AutoAccept? = nil
+    ) throws(EngineError) {
+        self.profile = profile
+        self.group = group
+        self.logger = logger
+        self.autoAccept = autoAccept
+        servers = try profile.relays()
+        let configuration = AgentLink.Configuration(
+            servers: servers, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
+        link = AgentLink(database: profile.database, configuration: configuration, group: group, logger: logger)
+        (inputs, inbox) = AsyncStream.makeStream()
+        (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Goes on where the database says.
+    /// - Throws: `database(.copied)`, or what keeps the link from starting.
+    func start(progress: @escaping @Sendable (ProgressEvent) -> Void) async throws {
+        try profile.checkIdentity()
+        broadcast.begin(progress)
+        await listen()
+        tasks = [
+            Task { [link, inbox] in for await event in link.events { inbox.yield(.agent(event)) } },
+            Task { await self.work() },
+            Task { [inbox] in
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: EngineHost.lookInterval)
+                    inbox.yield(.tick)
+                }
+            },
+        ]
+        try await link.start()
+        inbox.yield(.look)
+    }
+
+    private func listen() async {
+        do {
+            socket = try await EngineSocket.listen(
+                at: profile.socketPath, group: group, greeting: { [weak self] in await self?.greeting() ?? [] },
+                lines: { [inbox] line in if line == .wake { inbox.yield(.look) } })
+            broadcast.socket.withLock { $0 = socket }
+        } catch {
+            logger.notice("no engine.sock: \(error); commands look at the database instead")
+        }
+    }
+
+    /// Leaves in good order: positions stored, relays left, the log truncated.
+    func stop() async {
+        guard !isStopping else { return }
+        isStopping = true
+        // The work loop forgets runners that end; these are sealed once the link has stopped.
+        let leaving = Array(running.values)
+        for running in leaving { running.runner.tell(running.direction == .receive ? .leave : .pause) }
+        for running in leaving where running.direction == .receive { await running.task.value }
+        // Ends `events` once the answers to what was sent are in: the senders' last checkpoints know of them.
+        await link.stop()
+        if let forwarder = tasks.first { await forwarder.value }
+        await withCheckedContinuation { inbox.yield(.barrier($0)) }
+        for running in leaving { running.runner.tell(.leave) }
+        for running in leaving + ending.values { await running.task.value }
+        for running in leaving { await running.runner.seal() }
+        inbox.finish()
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        await socket?.close()
+        changed.finish()
+        do { try profile.database.truncateLog() } catch { logger.debug("the log was not truncated: \(error)") }
+    }
+
+    // MARK: - The inbox
+
+    private func work() async {
+        for await input in inputs {
+            switch input {
+            case .barrier(let continuation):
+                continuation.resume()
+                continue
+            case .tick: await tick()
+            case .agent(let event):
+                activityCount &+= 1
+                await take(event)
+            case .look:
+                activityCount &+= 1
+                await look()
+            case .transfer(let id):
+                activityCount &+= 1
+                await advance(id)
+            case .runnerEnded(let id):
+                running[id] = nil
+                ending[id] = nil
+                await takeLeftovers(id)
+                await advance(id)
+            }
+            if !input.isQuiet {
+                changed.yield()
+                broadcast.tell(.changed)
+            }
+        }
+    }
+
+    private func tick() async {
+        ticks += 1
+        if ticks.isMultiple(of: 6) {
+            for running in running.values { running.runner.tell(.retry) }
+        }
+        if let version = try? profile.dataVersion(), version != seenVersion { await look() }
+        changed.yield()
+    }
+
+    /// Looks at everything that may need a step.
+    func look() async {
+        guard !isStopping else { return }
+        do {
+            seenVersion = try profile.dataVersion()
+            await useSettings()
+            for contact in try profile.contacts() { await advance(contact: contact) }
+            await wakePending()
+            await sendTexts()
+            for id in try profile.openTransfers() { await advance(id) }
+            await acceptByItself()
+            await wakePending()
+        } catch {
+            logger.error("the database could not be read: \(error)")
+        }
+    }
+
+    private func useSettings() async {
+        guard let now = try? profile.relays(), now != servers else { return }
+        servers = now
+        await link.use(servers: now)
+    }
+
+    func acceptByItself() async {
+        guard !isStopping, let autoAccept, let offers = try? profile.transfers(.inbox) else { return }
+        for offer in offers where autoAccept.contacts.contains(offer.peer) {
+            do {
+                try await profile.requestAccept(offer.id, into: autoAccept.output)
+                await advance(offer.id)
+            } catch {
+                logger.warning("transfer \(offer.id) was not accepted: \(error)")
+            }
+        }
+    }
+
+    // MARK: - What the host asks
+
+    /// What the engine is doing.
+    func activity() async -> EngineActivity {
+        let status = await link.status()
+        var isBusy = status.connecting > 0 || status.outstanding > 0
+        for running in running.values where await running.runner.isBusy { isBusy = true }
+        return EngineActivity(isBusy: isBusy, count: status.activity &+ activityCount)
+    }
+
+    /// A relay that the wish needs and that has not answered since the start, with the reason.
+    func firstFailure(for subject: WishSubject) -> EngineError? {
+        for (server, error) in down where !answered.contains(server) {
+            if (try? profile.needs("\(server)", for: subject)) ?? true { return .link(error) }
+        }
+        return nil
+    }
+
+    func stopForGood(_ error: EngineError) { fatalError = error }
+
+    private func greeting() -> [EngineLine] {
+        let relays = down.map { EngineLine.down(server: "\($0.key)", FailureKind($0.value), $0.value.description) }
+        let moving = (try? profile.transfers(.unfinished)) ?? []
+        return relays + moving.map { .progress(ProgressEvent($0)) }
+    }
+}
+
+extension Engine.Input {
+    /// Too frequent to wake anybody for.
+    fileprivate var isQuiet: Bool {
+        switch self {
+        case .tick, .barrier: true
+        case .agent(.bulk), .agent(.delivered): true
+        case .agent, .look, .transfer, .runnerEnded: false
+        }
+    }
+}

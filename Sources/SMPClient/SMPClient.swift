@@ -1,116 +1,209 @@
 public import Logging
 public import NIOCore
-import Primitives
+public import Primitives
 public import SMPProtocol
+import Synchronization
 import TLSTransport
 
-/// One connection to one relay, on one event loop: commands out, any number outstanding; answers and pushes in.
+/// One connection to one relay, on one event loop.
+///
+/// Answers to commands come as futures on that loop; messages and what else the relay tells of its own accord come as
+/// `pushes`. When the connection ends, every open command fails, `closeReason` is set and `pushes` finish, in this order.
+/// Dropping the last reference closes the connection.
 public final class SMPClient: Sendable {
-    /// The version spoken.
+    /// How long to wait.
+    public struct Timeouts: Sendable, Equatable {
+        /// From the first look-up of the name to the end of the SMP handshake.
+        public var connect: TimeAmount
+        /// For the answer to a command: since it was submitted, or since another command was answered after that.
+        public var command: TimeAmount
+        /// Without a byte from the relay until a PING asks whether it is there.
+        public var silence: TimeAmount
+
+        /// 15 seconds to connect and for a command, a PING after 10 minutes.
+        public init(
+            connect: TimeAmount = .seconds(15), command: TimeAmount = .seconds(15), silence: TimeAmount = .minutes(10)
+        ) {
+            self.connect = connect
+            self.command = command
+            self.silence = silence
+        }
+    }
+
+    /// The relay.
+    public let server: SMPServer
+    /// The loop that futures complete on.
+    public let eventLoop: any EventLoop
+    /// The SMP version agreed on.
     public let version: UInt16
-    /// What the relay pushes, in order; ends with the connection. One consumer.
+    /// The TLS session id, 32 bytes: commands are authorized for it.
+    public let sessionID: [UInt8]
+    /// The relay's key of this connection.
+    public let serverKey: X25519PublicKey
+    /// What the relay says about our queues, in its order; a MSG that answers SUB or ACK is here too, once. For one reader.
+    ///
+    /// At most one message of each queue waits here unacknowledged: that bounds it.
     public let pushes: AsyncStream<SMPPush>
 
-    private let channel: any Channel
-    private let handler: NIOLoopBound<SMPClientHandler>
+    private let handler: NIOLoopBound<ClientHandler>
+    private let shared: ClientHandler.Shared
 
     private init(
-        channel: any Channel, handler: NIOLoopBound<SMPClientHandler>, version: UInt16, pushes: AsyncStream<SMPPush>
+        _ handler: NIOLoopBound<ClientHandler>, _ shared: ClientHandler.Shared, _ server: SMPServer,
+        _ agreed: ClientHandler.Session.Agreed
     ) {
-        self.channel = channel
         self.handler = handler
-        self.version = version
-        self.pushes = pushes
+        self.shared = shared
+        self.server = server
+        eventLoop = handler.eventLoop
+        version = agreed.version
+        sessionID = agreed.sessionID
+        serverKey = agreed.serverKey
+        pushes = shared.pushes
     }
 
-    /// Connects to a relay, checks that it is the one its address names, and agrees on a version.
+    deinit { close() }
+
+    /// Why the connection ended; nil while it stands, and after `close()`.
+    public var closeReason: SMPClientError? { shared.closeReason.withLock { $0 } }
+
+    // MARK: Connecting
+
+    /// Connects to the first of the relay's hosts that answers.
     ///
-    /// The hosts of the address are tried in order.
+    /// - Parameters:
+    ///   - group: one of its loops carries the connection; an event loop carries it itself.
+    ///   - versions: the SMP versions to offer.
+    ///   - deliver: takes what would be in `pushes`, on the connection's event loop, before the next block is read: for an
+    ///     owner on the same loop, who is spared two changes of thread a message. `pushes` then only finish.
+    /// - Throws: `unreachable`, `timedOut`, `identity`, `incompatible`, `garbage` or `closed`.
     public static func connect(
-        to server: SMPServer, on loop: any EventLoop, deadlines: SMPClientDeadlines = SMPClientDeadlines(),
+        to server: SMPServer, on group: any EventLoopGroup, timeouts: Timeouts = Timeouts(),
+        versions: ClosedRange<UInt16> = SMP.clientVersions, deliver: (@Sendable (SMPPush) -> Void)? = nil,
         logger: Logger
     ) async throws(SMPClientError) -> SMPClient {
-        var failure = SMPClientError.unreachable("its address names no host")
-        for host in server.hosts {
+        let loop = group.next()
+        let deadline = NIODeadline.now() + timeouts.connect
+        // Onion hosts need a proxy: they are tried only if there is nothing else.
+        let reachable = server.hosts.filter { !$0.hasSuffix(".onion") }
+        var hosts = (reachable.isEmpty ? server.hosts : reachable)[...]
+        while true {
+            guard let host = hosts.popFirst() else { throw .unreachable("its address names no host") }
+            let left = max(0, (deadline - .now()).nanoseconds)
+            let attempt = Attempt(
+                server: server, host: host, deadline: .now() + .nanoseconds(left / Int64(hosts.count + 1)),
+                timeouts: timeouts,
+                versions: versions, loop: loop, deliver: deliver, logger: logger)
             do throws(SMPClientError) {
-                return try await connect(to: server, host: host, on: loop, deadlines: deadlines, logger: logger)
+                return try await attempt.run()
             } catch {
-                failure = error
+                switch error {
+                case .unreachable, .timedOut: if hosts.isEmpty { throw error }
+                case .identity, .incompatible, .garbage, .closed: throw error
+                }
             }
-        }
-        throw failure
-    }
-
-    private static func connect(
-        to server: SMPServer, host: String, on loop: any EventLoop, deadlines: SMPClientDeadlines, logger: Logger
-    ) async throws(SMPClientError) -> SMPClient {
-        let (pushes, continuation) = AsyncStream<SMPPush>.makeStream()
-        let ready = loop.makePromise(of: NIOLoopBound<SMPClientHandler>.self)
-        do {
-            let connection = try await TLSClient.connect(
-                host: host, port: Int(server.portNumber), fingerprint: server.fingerprint, group: loop,
-                timeout: .seconds(deadlines.connect)
-            ) { channel in
-                let handler = SMPClientHandler(
-                    server: server, deadlines: deadlines, pushes: continuation, ready: ready, logger: logger)
-                try channel.pipeline.syncOperations.addHandlers(BlockFramer(), handler)
-            }
-            let handler = try await ready.futureResult.get()
-            let version = try await loop.submit { handler.value.version }.get()
-            return SMPClient(channel: connection.channel, handler: handler, version: version, pushes: pushes)
-        } catch {
-            ready.fail(error)
-            continuation.finish()
-            throw SMPClientError(error, server)
         }
     }
 
-    /// Writes a command now, in the order of calls. The answer fails with `SMPClientError` when the connection ends.
+    /// One attempt at one host.
+    private struct Attempt: Sendable {
+        let server: SMPServer
+        let host: String
+        let deadline: NIODeadline
+        let timeouts: Timeouts
+        let versions: ClosedRange<UInt16>
+        let loop: any EventLoop
+        let deliver: (@Sendable (SMPPush) -> Void)?
+        let logger: Logger
+
+        func run() async throws(SMPClientError) -> SMPClient {
+            // A name with several addresses may make several channels, of which one survives.
+            let made = HandlerTable()
+            let connection: TLSConnection
+            do throws(TLSError) {
+                connection = try await TLSClient.connect(
+                    host: host, port: Int(server.portNumber), fingerprint: server.fingerprint, group: loop,
+                    timeout: deadline - .now()
+                ) { channel in try made.add(handler(), to: channel) }
+            } catch {
+                throw SMPClientError(error, server)
+            }
+            guard let (handler, shared, established) = made[connection.channel] else {
+                preconditionFailure("every channel is given a handler")
+            }
+            do {
+                return SMPClient(handler, shared, server, try await established.get())
+            } catch {
+                throw error as? SMPClientError ?? .closed("\(error)")
+            }
+        }
+
+        private func handler() -> ClientHandler {
+            ClientHandler(
+                server: server, versions: versions, timeouts: timeouts, deadline: deadline, loop: loop,
+                deliver: deliver, logger: logger)
+        }
+    }
+
+    // MARK: Commands
+
+    /// Sends a command now; those of one caller go out in the order of the calls, and many may be open.
     ///
-    /// A MSG in answer to SUB or ACK also comes through `pushes`: read it there.
+    /// - Parameters:
+    ///   - entity: the queue's recipient id, or its sender id for SEND and SKEY; empty for NEW and PING.
+    ///   - authorization: `.x25519` is cheap when repeated: the agreement with the relay's key is kept.
+    /// - Returns: The answer, on `eventLoop`: an `.error` too, also for a SEND longer than the relay takes. A MSG that answers
+    ///   SUB or ACK means OK and is in `pushes` as well. Fails with `SMPClientError` when the connection ends; a missed deadline
+    ///   ends it.
     public func submit(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization
     ) -> EventLoopFuture<ServerResponse> {
-        let promise = channel.eventLoop.makePromise(of: ServerResponse.self)
-        if channel.eventLoop.inEventLoop {
+        let promise = eventLoop.makePromise(of: ServerResponse.self)
+        if eventLoop.inEventLoop {
             handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
         } else {
-            channel.eventLoop.execute { [handler] in
+            let handler = handler
+            eventLoop.execute {
                 handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
             }
         }
         return promise.futureResult
     }
 
-    /// Why the connection ended; nil while it stands. On the event loop only.
-    public var closeReason: SMPClientError? { handler.value.closeReason }
-
-    /// Ends the connection.
-    public func close() { channel.close(promise: nil) }
-}
-
-extension SMPClientError {
-    /// From what TLS or the handshake threw.
-    init(_ error: any Error, _ server: SMPServer) {
-        switch error {
-        case let error as SMPClientError: self = error
-        case let error as TLSError:
-            switch error {
-            case .unreachable, .socket, .closedDuringHandshake, .closed, .truncatedBlock, .openSSL, .file:
-                self = .unreachable("relay \(server.display): \(error)")
-            case .timedOut: self = .timedOut("relay \(server.display): \(error)")
-            case .fingerprintMismatch, .invalidChain:
-                self = .identity(
-                    "relay \(server.display) is not the one that its address names: \(error)")
-            case .noCommonVersion, .noCommonProtocol, .noCommonParameters, .notTLS, .refused, .protocolViolation:
-                self = .incompatible("relay \(server.display) does not speak SMP: \(error)")
-            }
-        case let error as SMPProtocolError:
-            switch error {
-            case .authentication: self = .identity("relay \(server.display): \(error)")
-            default: self = .incompatible("relay \(server.display) does not speak our SMP: \(error)")
-            }
-        default: self = .unreachable("relay \(server.display): \(error)")
+    /// `submit`, waiting for the answer.
+    public func perform(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization
+    ) async throws(SMPClientError) -> ServerResponse {
+        do {
+            return try await submit(command, entity: entity, authorization: authorization).get()
+        } catch {
+            throw error as? SMPClientError ?? .closed("\(error)")
         }
     }
+
+    /// Sends what was submitted and closes; open commands fail.
+    public func close() {
+        if eventLoop.inEventLoop { return handler.value.finish(nil) }
+        let handler = handler
+        eventLoop.execute { handler.value.finish(nil) }
+    }
+}
+
+/// The handlers of an attempt's channels: found even after a channel has closed and emptied its pipeline.
+private final class HandlerTable: Sendable {
+    typealias Entry = (
+        NIOLoopBound<ClientHandler>, ClientHandler.Shared, EventLoopFuture<ClientHandler.Session.Agreed>
+    )
+    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+
+    /// On the channel's event loop.
+    func add(_ handler: ClientHandler, to channel: any Channel) throws {
+        let entry = (
+            NIOLoopBound(handler, eventLoop: channel.eventLoop), handler.shared, handler.established.futureResult
+        )
+        entries.withLock { $0[ObjectIdentifier(channel)] = entry }
+        try channel.pipeline.syncOperations.addHandlers(BlockFramer(), handler)
+    }
+
+    subscript(channel: any Channel) -> Entry? { entries.withLock { $0[ObjectIdentifier(channel)] } }
 }

@@ -1,14 +1,19 @@
-/// Why a relay cannot be used, or a connection to it ended.
+import SMPProtocol
+import TLSTransport
+
+/// Why a relay cannot be used, or a connection to it ended. The texts name the relay where they stand alone.
 public enum SMPClientError: Error, Equatable, Sendable {
-    /// No connection: name, network, or nobody there.
+    /// Nobody answers there; the text is the system's reason.
     case unreachable(String)
-    /// The relay is not the one that its address names, or cannot prove it.
+    /// Another relay answers than the address names, or one that cannot prove who it is; a whole sentence.
     case identity(String)
-    /// No version in common, or not a relay at all.
+    /// No common version of TLS or SMP; a whole sentence.
     case incompatible(String)
-    /// A step took longer than its deadline.
+    /// What answers does not keep to the protocol; a whole sentence.
+    case garbage(String)
+    /// No answer within the deadline; the text says to what.
     case timedOut(String)
-    /// The connection ended.
+    /// The connection is closed; the text says by whom or why.
     case closed(String)
 }
 
@@ -16,44 +21,43 @@ extension SMPClientError: CustomStringConvertible {
     /// One lower-case sentence.
     public var description: String {
         switch self {
-        case .unreachable(let what), .identity(let what), .incompatible(let what), .timedOut(let what),
-            .closed(let what):
-            what
+        case .unreachable(let reason): "the relay cannot be reached: \(reason)"
+        case .identity(let sentence), .incompatible(let sentence), .garbage(let sentence): sentence
+        case .timedOut(let what): "the relay did not answer in time: \(what)"
+        case .closed(let reason): "the connection to the relay is closed: \(reason)"
         }
     }
 }
 
-/// What a relay says without being asked, or in answer to a subscription or acknowledgement: always here, once, in order.
-public struct SMPPush: Sendable {
-    /// What happened to the queue.
-    public enum Event: Sendable {
-        /// A message: the relay's id of it, and the bytes sealed for the recipient.
-        case message(id: [UInt8], body: ArraySlice<UInt8>)
-        /// Another connection subscribed to the queue.
-        case end
-        /// The queue was deleted.
-        case deleted
+extension SMPClientError {
+    /// What happened below, on a connection to `server`.
+    init(_ error: TLSError, _ server: SMPServer) {
+        switch error {
+        case .unreachable(_, _, let reason): self = .unreachable(reason)
+        case .timedOut: self = .timedOut("\(error)")
+        case .fingerprintMismatch:
+            self = .identity("the relay at \(server.display) is not the one that its address names")
+        case .invalidChain(let defect):
+            self = .identity("the certificates of the relay at \(server.display) are not valid: \(defect)")
+        case .noCommonVersion, .noCommonProtocol, .noCommonParameters:
+            self = .incompatible("the relay at \(server.display) cannot be talked to: \(error)")
+        case .notTLS, .protocolViolation, .truncatedBlock:
+            self = .garbage("what answers at \(server.display) is no relay: \(error)")
+        case .refused, .socket, .closed: self = .closed("\(error)")
+        case .closedDuringHandshake: self = .unreachable("\(error)")
+        case .file, .openSSL: self = .unreachable("\(error)")
+        }
     }
 
-    /// The recipient id of the queue.
-    public let entity: [UInt8]
-    /// What happened.
-    public let event: Event
-}
-
-/// How long the steps of a client may take, in seconds.
-public struct SMPClientDeadlines: Sendable {
-    /// Name, TCP, TLS, hello.
-    public var connect: Int64
-    /// A command's answer.
-    public var command: Int64
-    /// Silence after which the relay is asked whether it is there.
-    public var silence: Int64
-
-    /// The usual ones.
-    public init(connect: Int64 = 15, command: Int64 = 30, silence: Int64 = 600) {
-        self.connect = connect
-        self.command = command
-        self.silence = silence
+    /// What is wrong with something that `server` said.
+    init(_ error: SMPProtocolError, _ server: SMPServer) {
+        switch error {
+        case .incompatible:
+            self = .incompatible("the relay at \(server.display) cannot be talked to: \(error)")
+        case .authentication:
+            self = .identity("the relay at \(server.display) cannot be trusted: \(error)")
+        case .malformed, .badLink, .tooLong:
+            self = .garbage("the relay at \(server.display) does not keep to the protocol: \(error)")
+        }
     }
 }

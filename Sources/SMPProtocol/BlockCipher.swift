@@ -45,11 +45,22 @@ public struct BlockCipher: Sendable {
 
     /// A block of 16384 bytes around `body`; throws `tooLong`.
     public mutating func seal(_ body: [UInt8]) throws(SMPProtocolError) -> [UInt8] {
-        let size = sending == nil ? SMP.blockSize : SMP.encryptedBodySize
-        let padded: [UInt8]
-        do { padded = try WireWriter.pad(body, to: size) } catch {
+        let size = paddedSize
+        do { return encrypt(try WireWriter.pad(body, to: size)) } catch {
             throw .tooLong(count: body.count, limit: size - 2)
         }
+    }
+
+    /// A block of 16384 bytes around what `builder` holds; the builder is empty afterwards.
+    public mutating func seal(_ builder: inout BlockBuilder) -> [UInt8] {
+        let block = encrypt(builder.padded(to: paddedSize))
+        builder.removeAll()
+        return block
+    }
+
+    private var paddedSize: Int { sending == nil ? SMP.blockSize : SMP.encryptedBodySize }
+
+    private mutating func encrypt(_ padded: [UInt8]) -> [UInt8] {
         guard let (key, nonce) = sending?.next() else { return padded }
         return BoxKey(sharedSecret: key).seal(padded, nonce: nonce)
     }

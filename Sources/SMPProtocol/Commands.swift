@@ -3,7 +3,7 @@ public import WireFormat
 
 /// A command of a client (smp.md, section 3).
 public enum ClientCommand: Equatable, Sendable {
-    /// NEW: makes a messaging queue and subscribes to it. Keys of the recipient: authorization, agreement.
+    /// NEW: makes a queue.
     case new(NewQueue)
     /// SUB
     case subscribe
@@ -101,7 +101,9 @@ public enum ClientCommand: Equatable, Sendable {
         }
     }
 
-    /// Reads what `write` writes, for versions 9 to 14 (what our relay speaks); throws `malformed`.
+    /// Reads what `write` writes, for versions 9 to 14 (what our relay speaks).
+    ///
+    /// - Throws: `unknown` for another word, `syntax` for wrong arguments or bytes behind them.
     public init(_ bytes: ArraySlice<UInt8>) throws(CommandSyntax) {
         var reader = WireReader(bytes)
         do {
@@ -219,6 +221,14 @@ public enum ServerResponse: Equatable, Sendable {
         }
     }
 
+    /// How many bytes it carries beside words and keys.
+    var payloadCount: Int {
+        switch self {
+        case .message(_, let body), .forwarded(let body): body.count
+        case .ids, .ok, .subscribed, .end, .deleted, .pong, .error: 0
+        }
+    }
+
     /// The bytes, in the layout of versions 9 to 14.
     public func write(_ writer: inout WireWriter) {
         switch self {
@@ -270,10 +280,11 @@ public enum ServerResponse: Equatable, Sendable {
         if reader.skip("ERR ") {
             return .error(SMPServerError(text: String(decoding: reader.rest().prefix(1024), as: UTF8.self)))
         }
+        if reader.skip("RRES ") { return .forwarded(reader.rest()) }
+        // Later versions may say more behind these words.
         if reader.skip("END") { return .end }
         if reader.skip("DELD") { return .deleted }
         if reader.skip("PONG") { return .pong }
-        if reader.skip("RRES ") { return .forwarded(reader.rest()) }
         throw SMPProtocolError.malformed("word")
     }
 

@@ -10,7 +10,8 @@ public enum Delivery: Equatable, Sendable {
 
     /// Seals it for the recipient; `messageID` is the nonce. 16122 bytes.
     public func sealed(_ key: BoxKey, messageID: [UInt8]) throws(SMPProtocolError) -> [UInt8] {
-        var writer = WireWriter(capacity: SMP.deliveredSize)
+        var writer = WireWriter(capacity: SMP.deliveredSize + 256)
+        writer.reserve(2)
         switch self {
         case .message(let sentAt, let notify, let body):
             writer.i64(sentAt)
@@ -21,11 +22,11 @@ public enum Delivery: Equatable, Sendable {
             writer.tag("QUOTA ")
             writer.i64(at)
         }
-        do {
-            return key.seal(try WireWriter.pad(writer.bytes, to: SMP.deliveredSize), nonce: messageID)
-        } catch {
-            throw .tooLong(count: writer.bytes.count, limit: SMP.deliveredSize - 2)
-        }
+        let count = writer.bytes.count - 2
+        guard count <= SMP.deliveredSize - 2 else { throw .tooLong(count: count, limit: SMP.deliveredSize - 2) }
+        writer.overwrite(at: 0, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
+        writer.fill(to: SMP.deliveredSize)
+        return key.seal(writer.bytes, nonce: messageID)
     }
 
     /// Opens what came as MSG; throws `authentication` or `malformed`.

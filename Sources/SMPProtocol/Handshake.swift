@@ -131,14 +131,22 @@ public enum SignedKey {
 
     /// Signs `key` with the leaf's private key.
     public static func make(_ key: X25519PublicKey, leaf: Ed25519PrivateKey) -> [UInt8] {
-        let signature = leaf.sign(key.spki)
-        let content = key.spki + ed25519Algorithm + [0x03, UInt8(signature.count + 1), 0] + signature
-        return [0x30, 0x81, UInt8(content.count)] + content
+        make(key, signature: leaf.sign(key.spki))
+    }
+
+    /// Puts `key` and the leaf's signature over its SPKI together: 64 bytes of Ed25519 or 114 of Ed448.
+    public static func make(_ key: X25519PublicKey, signature: [UInt8]) -> [UInt8] {
+        precondition(signature.count == 64 || signature.count == 114, "a leaf signs with Ed25519 or Ed448")
+        let algorithm = signature.count == 64 ? ed25519Algorithm : ed448Algorithm
+        let content = key.spki + algorithm + [0x03, UInt8(signature.count + 1), 0] + signature
+        let head: [UInt8] = content.count < 0x80 ? [0x30] : [0x30, 0x81]
+        return head + [UInt8(content.count)] + content
     }
 
     /// The key, if `leaf` signed it; throws `malformed` or `authentication`.
-    public static func open(_ bytes: [UInt8], leaf: AuthKey) throws(SMPProtocolError) -> X25519PublicKey {
-        var reader = DERReader(bytes[...])
+    public static func open(_ bytes: some Collection<UInt8>, leaf: AuthKey) throws(SMPProtocolError) -> X25519PublicKey
+    {
+        var reader = DERReader(Array(bytes)[...])
         guard var content = reader.sequence(), reader.isAtEnd, let spki = content.element(0x30),
             let algorithm = content.element(0x30), let bits = content.value(0x03), bits.first == 0, content.isAtEnd
         else { throw .malformed("signed key of the relay") }
@@ -184,12 +192,10 @@ private struct DERReader {
         guard bytes.count >= 2, bytes[start] == tag else { return nil }
         var count = Int(bytes[start + 1])
         var head = 2
-        if count == 0x81, bytes.count >= 3 {
+        // The shortest form only; nothing here is longer than 255 bytes.
+        if count == 0x81, bytes.count >= 3, bytes[start + 2] >= 0x80 {
             count = Int(bytes[start + 2])
             head = 3
-        } else if count == 0x82, bytes.count >= 4 {
-            count = Int(bytes[start + 2]) << 8 | Int(bytes[start + 3])
-            head = 4
         } else if count >= 0x80 {
             return nil
         }

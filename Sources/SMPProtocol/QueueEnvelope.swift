@@ -10,6 +10,8 @@ public struct QueueEnvelope: Equatable, Sendable {
     private static let sizeWithKey = 15_904
     private static let sizeWithoutKey = 16_000
 
+    /// The SMP client version that the sender chose: one of the queue's.
+    public let version: UInt16
     /// The sender's key of this layer.
     public var senderKey: X25519PublicKey?
     private var nonce: ArraySlice<UInt8>
@@ -19,7 +21,7 @@ public struct QueueEnvelope: Equatable, Sendable {
     public init(_ body: ArraySlice<UInt8>) throws(SMPProtocolError) {
         do {
             var reader = WireReader(body)
-            _ = try reader.u16()
+            version = try reader.u16()
             senderKey = try reader.maybe { (inner) throws(WireError) in try inner.short() }
                 .map { try X25519PublicKey(spki: $0) }
             nonce = try reader.take(SMP.nonceSize)
@@ -54,13 +56,28 @@ public struct QueueEnvelope: Equatable, Sendable {
         public var authorizationKey: AuthKey?
         /// An agent envelope.
         public var envelope: ArraySlice<UInt8>
+
+        /// From its parts.
+        public init(authorizationKey: AuthKey?, envelope: ArraySlice<UInt8>) {
+            self.authorizationKey = authorizationKey
+            self.envelope = envelope
+        }
     }
 
-    /// Makes a SEND body; throws `tooLong`. `senderKey` and `authorizationKey` go with the first message of a queue only.
+    /// Makes a SEND body; throws `tooLong`.
+    ///
+    /// - Parameters:
+    ///   - senderKey, authorizationKey: they go with the first message of a queue only.
+    ///   - version: at most the highest of the queue's own range: a recipient refuses one it does not know.
+    ///   - nonce: 24 bytes, never twice with one key.
     public static func seal(
-        _ envelope: [UInt8], key: BoxKey, senderKey: X25519PublicKey? = nil, authorizationKey: AuthKey? = nil
+        _ envelope: some Collection<UInt8>, key: BoxKey, senderKey: X25519PublicKey? = nil,
+        authorizationKey: AuthKey? = nil, version: UInt16 = versions.upperBound,
+        nonce: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
     ) throws(SMPProtocolError) -> [UInt8] {
-        var content = WireWriter(capacity: envelope.count + 128)
+        let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
+        var content = WireWriter(capacity: max(size, envelope.count + 128))
+        content.reserve(2)
         if let authorizationKey {
             content.tag("K")
             content.short(authorizationKey.spki)
@@ -68,17 +85,15 @@ public struct QueueEnvelope: Equatable, Sendable {
             content.tag("_")
         }
         content.raw(envelope)
-        let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
-        let padded: [UInt8]
-        do { padded = try WireWriter.pad(content.bytes, to: size) } catch {
-            throw .tooLong(count: content.bytes.count, limit: size - 2)
-        }
-        let nonce = SecureRandom.bytes(SMP.nonceSize)
+        let count = content.bytes.count - 2
+        guard count <= size - 2 else { throw .tooLong(count: count, limit: size - 2) }
+        content.overwrite(at: 0, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
+        content.fill(to: size)
         var writer = WireWriter(capacity: SMP.blockSize)
-        writer.u16(versions.upperBound)
+        writer.u16(version)
         writer.maybe(senderKey) { $0.short($1.spki) }
         writer.raw(nonce)
-        writer.raw(key.seal(padded, nonce: nonce))
+        writer.raw(key.seal(content.bytes, nonce: nonce))
         return writer.bytes
     }
 }

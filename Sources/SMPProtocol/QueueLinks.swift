@@ -1,5 +1,5 @@
 public import Primitives
-import WireFormat
+public import WireFormat
 
 /// A queue as its sender names it to a server: the relay and the sender id.
 public struct QueueAddress: Hashable, Sendable {
@@ -14,12 +14,14 @@ public struct QueueAddress: Hashable, Sendable {
         self.senderID = senderID
     }
 
-    func write(_ writer: inout WireWriter) {
+    /// Writes the binary form: server, `S(senderId)`.
+    public func write(_ writer: inout WireWriter) {
         server.write(&writer)
         writer.short(senderID)
     }
 
-    init(_ reader: inout WireReader) throws {
+    /// Reads the binary form; throws `WireError` or `SMPProtocolError`.
+    public init(_ reader: inout WireReader) throws {
         server = try SMPServer(&reader)
         senderID = Array(try reader.short())
     }
@@ -44,28 +46,28 @@ public struct SMPQueueInfo: Hashable, Sendable {
         self.isSenderSecured = isSenderSecured
     }
 
-    func write(_ writer: inout WireWriter) {
+    /// Writes the binary form: `u16 version, server, S(senderId), PK(key)`, then the mode, as a letter from version 4 on.
+    public func write(_ writer: inout WireWriter) {
         writer.u16(version)
         address.write(&writer)
         writer.short(key.spki)
         if version >= 4 {
-            writer.tag(isSenderSecured ? "1M" : "1C")
+            writer.tag(isSenderSecured ? "M" : "C")
         } else if version == 3, isSenderSecured {
             writer.tag("T")
         }
     }
 
-    init(_ reader: inout WireReader) throws {
+    /// Reads the binary form; throws `WireError`, `SMPProtocolError` or `PrimitiveError`.
+    public init(_ reader: inout WireReader) throws {
         version = try reader.u16()
         address = try QueueAddress(&reader)
         key = try X25519PublicKey(spki: try reader.short())
         isSenderSecured = false
-        if version >= 4 {
-            let mode = try reader.maybe { (inner) throws(WireError) in try inner.u8() }
-            isSenderSecured = mode == UInt8(ascii: "M")
-        } else if version == 3 {
-            isSenderSecured = reader.skip("T")
-            if !isSenderSecured { _ = reader.skip("F") }
+        // Nothing says whether the byte is there: whatever can be one is taken.
+        if version >= 3 {
+            isSenderSecured = reader.skip("M") || reader.skip("T")
+            if !isSenderSecured { _ = reader.skip("C") || reader.skip("F") }
         }
     }
 }
@@ -99,10 +101,16 @@ public struct QueueURI: Hashable, Sendable {
 
     /// The text.
     public var text: String {
-        let key = Base64.encode(key.spki, .url)
-        let mode = isSenderSecured ? "&q=m&k=s" : "&q=c"
-        return "\(address.server.identity)/\(Base64.encode(address.senderID, .url))"
-            + "#/?v=\(versions.lowerBound)-\(versions.upperBound)&dh=\(LinkText.escape(key))\(mode)"
+        let dh = LinkText.escape(Base64.encode(key.spki, .url))
+        var query = "v=\(LinkText.text(versions))&dh=\(dh)&q=\(isSenderSecured ? "m" : "c")"
+        // What version 3 calls mode M, and where version 1 looks for the other hosts.
+        if isSenderSecured, versions.lowerBound < 4 { query += "&k=s" }
+        var place = address.server
+        if versions.lowerBound < 2, place.hosts.count > 1 {
+            query += "&srv=\(LinkText.escape(place.hosts.dropFirst().joined(separator: ",")))"
+            place = SMPServer(fingerprint: place.fingerprint, hosts: [place.hosts[0]], port: place.port)
+        }
+        return "\(place.identity)/\(Base64.encode(address.senderID, .url))#/?\(query)"
     }
 
     /// Reads the text; throws `badLink`.
@@ -124,6 +132,9 @@ public struct QueueURI: Hashable, Sendable {
             server = SMPServer(
                 fingerprint: server.fingerprint, hosts: server.hosts + more.split(separator: ",").map(String.init),
                 port: server.port)
+            guard server.hosts.allSatisfy(SMPServer.isHost), server.hosts.count < 256 else {
+                throw .badLink("a queue in the link names a host that is none")
+            }
         }
         self.init(
             address: QueueAddress(server: server, senderID: senderID), versions: versions, key: key,
@@ -131,7 +142,8 @@ public struct QueueURI: Hashable, Sendable {
     }
 }
 
-/// A link that makes two people contacts (smp.md, section 4): `simplex:/invitation#/?v=2-7&smp=…&e2e=…`, or a contact address.
+/// A link that makes two people contacts (smp.md, section 4): `simplex:/invitation#/?v=2-7&smp=…&e2e=…`, or a contact
+/// address.
 public enum ConnectionLink: Equatable, Sendable {
     /// A one-time invitation: its queues, the key agreement parameters as text (`v=2-3&x3dh=…`), agent versions.
     case invitation(queues: [QueueURI], parameters: String, versions: ClosedRange<UInt16>)
@@ -168,10 +180,10 @@ extension ConnectionLink: CustomStringConvertible {
     public var description: String {
         switch self {
         case .invitation(let queues, let parameters, let versions):
-            "simplex:/invitation#/?v=\(versions.lowerBound)-\(versions.upperBound)"
+            "simplex:/invitation#/?v=\(LinkText.text(versions))"
                 + "&smp=\(LinkText.escape(queues.map(\.text).joined(separator: ";")))&e2e=\(LinkText.escape(parameters))"
         case .contact(let queues, let versions):
-            "simplex:/contact#/?v=\(versions.lowerBound)-\(versions.upperBound)"
+            "simplex:/contact#/?v=\(LinkText.text(versions))"
                 + "&smp=\(LinkText.escape(queues.map(\.text).joined(separator: ";")))"
         }
     }
@@ -223,8 +235,15 @@ public enum LinkText {
     }
 
     /// `2-7`, or `4` for one version.
+    public static func text(_ versions: ClosedRange<UInt16>) -> String {
+        versions.lowerBound == versions.upperBound
+            ? "\(versions.lowerBound)" : "\(versions.lowerBound)-\(versions.upperBound)"
+    }
+
+    /// Reads `2-7`, or `4` for one version.
     public static func versions(_ text: String?) -> ClosedRange<UInt16>? {
-        guard let numbers = text?.split(separator: "-").map({ UInt16($0) }), let first = numbers.first ?? nil,
+        guard let numbers = text?.split(separator: "-", omittingEmptySubsequences: false).map({ UInt16($0) }),
+            let first = numbers.first ?? nil,
             let last = numbers.last ?? nil, numbers.count <= 2, first <= last
         else { return nil }
         return first...last

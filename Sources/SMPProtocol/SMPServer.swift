@@ -62,7 +62,7 @@ public struct SMPServer: Hashable, Sendable {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
     }
 
-    private static func isHost(_ host: String) -> Bool {
+    static func isHost(_ host: String) -> Bool {
         !host.isEmpty && host.utf8.count < 256
             && host.utf8.allSatisfy { byte in
                 switch byte {

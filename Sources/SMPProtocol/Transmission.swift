@@ -55,7 +55,7 @@ public struct Transmission: Equatable, Sendable {
         signed.short(correlationID)
         signed.short(entityID)
         command.write(&signed, version: version)
-        let auth = try authorize(signed.bytes, correlationID, authorization, serverKey: serverKey)
+        let auth = try authorize(signed.bytes[...], correlationID, authorization, serverKey: serverKey)
         var writer = WireWriter(capacity: auth.count + 2 + signed.bytes.count - start)
         writer.short(auth)
         if version >= 16, !auth.isEmpty { writer.tag("0") }
@@ -67,7 +67,7 @@ public struct Transmission: Equatable, Sendable {
     public static func response(
         _ response: ServerResponse, correlationID: ArraySlice<UInt8>, entityID: ArraySlice<UInt8>
     ) -> [UInt8] {
-        var writer = WireWriter(capacity: 64)
+        var writer = WireWriter(capacity: response.payloadCount + 128)
         writer.short([])
         writer.short(correlationID)
         writer.short(entityID)
@@ -75,8 +75,9 @@ public struct Transmission: Equatable, Sendable {
         return writer.bytes
     }
 
-    private static func authorize(
-        _ signed: [UInt8], _ correlationID: [UInt8], _ authorization: Authorization, serverKey: X25519PublicKey?
+    static func authorize(
+        _ signed: ArraySlice<UInt8>, _ correlationID: [UInt8], _ authorization: Authorization,
+        serverKey: X25519PublicKey?
     ) throws(PrimitiveError) -> [UInt8] {
         switch authorization {
         case .none: return []

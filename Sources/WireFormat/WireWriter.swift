@@ -68,13 +68,35 @@ public struct WireWriter: Sendable {
     public static func pad(_ content: some Collection<UInt8>, to size: Int) throws(WireError) -> [UInt8] {
         let limit = min(size - 2, Int(UInt16.max))
         guard content.count <= limit else { throw .tooLong(count: content.count, limit: limit) }
-        let length = UInt16(content.count)
-        var padded: [UInt8] = []
-        padded.reserveCapacity(size)
-        padded.append(UInt8(truncatingIfNeeded: length >> 8))
-        padded.append(UInt8(truncatingIfNeeded: length))
-        padded.append(contentsOf: content)
-        padded.append(contentsOf: repeatElement(UInt8(ascii: "#"), count: size - padded.count))
-        return padded
+        var writer = WireWriter(capacity: size)
+        writer.u16(UInt16(content.count))
+        writer.raw(content)
+        writer.fill(to: size)
+        return writer.bytes
     }
+
+    /// Adds `'#'` up to `size` bytes in total, none if there are as many already.
+    public mutating func fill(to size: Int) {
+        var missing = size - bytes.count
+        while missing > 0 {
+            let piece = min(missing, Self.filling.count)
+            bytes.append(contentsOf: Self.filling[..<piece])
+            missing -= piece
+        }
+    }
+
+    /// Overwrites what stands at `offset` with as many bytes of `value`.
+    public mutating func overwrite(at offset: Int, with value: some Collection<UInt8>) {
+        precondition(offset >= 0 && offset + value.count <= bytes.count, "only what has been written is overwritten")
+        bytes.replaceSubrange(offset..<offset + value.count, with: value)
+    }
+
+    /// Adds `count` zero bytes, to be overwritten later.
+    public mutating func reserve(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+
+    /// Forgets everything from `offset` on.
+    public mutating func truncate(to offset: Int) { bytes.removeLast(bytes.count - offset) }
+
+    /// Appending a piece of this is a copy of memory; a repeated element is appended one by one.
+    private static let filling = [UInt8](repeating: UInt8(ascii: "#"), count: 1024)
 }

@@ -41,8 +41,8 @@ actor ChaosPeer {
         logger.logLevel = .critical
         var configuration = AgentLink.Configuration(
             servers: [try SMPServer(relay)], bootID: "chaos", isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) })
-        configuration.deadlines.command = 2
-        configuration.deadlines.connect = 2
+        configuration.timeouts.command = .seconds(2)
+        configuration.timeouts.connect = .seconds(2)
         configuration.retryUnit = .milliseconds(10)
         let (fixed, log) = (configuration, logger)
         make = { AgentLink(database: database, configuration: fixed, group: group, logger: log) }

@@ -1,0 +1,35 @@
+import Glibc
+import SystemPackage
+
+/// The lock of the profile: who holds it is the engine. Let go when the value goes, and by the kernel when the process ends.
+struct EngineLock: ~Copyable, Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock if it is free; nil if another engine holds it.
+    /// - Throws: `permissions` if the file cannot be opened, `system` if the file system knows no locks.
+    static func take(_ path: FilePath) throws(EngineError) -> EngineLock? {
+        let descriptor = open(path.string, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .permissions("\(path) cannot be opened: \(Errno(rawValue: errno))") }
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let error = errno
+            if error == EINTR { continue }
+            close(descriptor)
+            if error == EWOULDBLOCK { return nil }
+            throw .system("\(path) cannot be locked: \(Errno(rawValue: error))")
+        }
+        return EngineLock(descriptor: descriptor)
+    }
+
+    /// Whether an engine holds the lock at this moment.
+    static func isHeld(_ path: FilePath) -> Bool {
+        let descriptor = open(path.string, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        // A shared lock only looks; it goes with the descriptor.
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
+    private init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+}

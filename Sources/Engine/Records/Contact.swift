@@ -1,0 +1,156 @@
+import AgentLink
+import Database
+import GRDB
+
+/// Someone to send files to.
+public struct Contact: Equatable, Sendable, Identifiable {
+    /// Where it stands.
+    public enum State: String, Sendable, CaseIterable {
+        /// The link was made, and nobody has used it.
+        case invited
+        /// The link was used (theirs by us), and the connection is being made.
+        case connecting
+        /// Messages flow.
+        case connected
+        /// Ended; `reason` says why.
+        case failed
+        /// Removed by the user; kept for its transfers only, not shown.
+        case removed
+    }
+
+    /// The row.
+    public let id: Int64
+    /// The local name: plain text chosen by the user, or made from what the peer calls itself.
+    public var name: String
+    /// Whether the user chose the name.
+    public var isNamed: Bool
+    /// Where it stands.
+    public var state: State
+    /// Why it failed.
+    public var reason: String?
+    /// The kind of that failure.
+    public var failure: FailureKind?
+    /// Whether the user compared the security code.
+    public var isVerified: Bool
+    /// Unix seconds.
+    public let createdAt: Int64
+
+    var connection: ConnectionID?
+}
+
+extension Contact {
+    init(_ row: Row) throws {
+        guard let state = State(rawValue: row["state"]) else { throw EngineError.system("an unknown contact state") }
+        id = row["id"]
+        name = row["name"]
+        isNamed = row["named"]
+        self.state = state
+        reason = row["reason"]
+        failure = (row["failure"] as String?).flatMap(FailureKind.init)
+        isVerified = row["verified"]
+        createdAt = row["createdAt"]
+        connection = (row["connection"] as Int64?).map(ConnectionID.init)
+    }
+
+    static func fetch(_ db: GRDB.Database, id: Int64) throws -> Contact? {
+        try Row.fetchOne(db, sql: "SELECT * FROM contacts WHERE id = ?", arguments: [id]).map(Contact.init)
+    }
+
+    static func fetch(_ db: GRDB.Database, connection: ConnectionID) throws -> Contact? {
+        try Row.fetchOne(db, sql: "SELECT * FROM contacts WHERE connection = ?", arguments: [connection.rawValue])
+            .map(Contact.init)
+    }
+
+    /// The contact of this name that can still be used.
+    /// - Throws: `noSuchContact`.
+    static func named(_ db: GRDB.Database, _ name: String) throws -> Contact {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM contacts WHERE name = ? AND state <> 'removed'", arguments: [name])
+        guard let row else { throw EngineError.noSuchContact(name) }
+        return try Contact(row)
+    }
+
+    static func fetchAll(_ db: GRDB.Database) throws -> [Contact] {
+        try Row.fetchAll(db, sql: "SELECT * FROM contacts WHERE state <> 'removed' ORDER BY name").map(Contact.init)
+    }
+
+    static func insert(
+        _ db: GRDB.Database, name: String, isNamed: Bool, connection: ConnectionID, state: State, now: Int64
+    ) throws -> Contact {
+        try db.execute(
+            sql: "INSERT INTO contacts (name, named, connection, state, createdAt) VALUES (?, ?, ?, ?, ?)",
+            arguments: [name, isNamed, connection.rawValue, state.rawValue, now])
+        return Contact(
+            id: db.lastInsertedRowID, name: name, isNamed: isNamed, state: state, isVerified: false, createdAt: now,
+            connection: connection)
+    }
+
+    func update(_ db: GRDB.Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE contacts SET name = ?, named = ?, connection = ?, state = ?, reason = ?, failure = ?, verified = ?
+                WHERE id = ?
+                """,
+            arguments: [
+                name, isNamed, connection?.rawValue, state.rawValue, reason, failure?.rawValue, isVerified, id,
+            ])
+    }
+
+    /// The next chatMsgId towards this contact: a crash may leave one out, none is used twice.
+    static func nextRef(_ db: GRDB.Database, contact: Int64) throws -> Int64 {
+        try db.execute(sql: "UPDATE contacts SET lastRef = lastRef + 1 WHERE id = ?", arguments: [contact])
+        return try Int64.fetchOne(db, sql: "SELECT lastRef FROM contacts WHERE id = ?", arguments: [contact]) ?? 1
+    }
+}
+
+/// Names of contacts.
+enum ContactName {
+    /// Whether the user may give this name: visible, without spaces, not like an option, a group or a path.
+    static func isValid(_ name: String) -> Bool {
+        guard let first = name.unicodeScalars.first, name.utf8.count <= 64 else { return false }
+        guard first != "#", first != "-", first != "@" else { return false }
+        return name.unicodeScalars.allSatisfy(isPlain)
+    }
+
+    /// A valid name made of what the peer calls itself; "contact" if nothing is left of it.
+    static func made(from text: String?) -> String {
+        var name = String.UnicodeScalarView()
+        for scalar in (text ?? "").unicodeScalars where name.count < 32 {
+            if isPlain(scalar) {
+                name.append(scalar)
+            } else if scalar == " ", let last = name.last, last != "-" {
+                name.append("-")
+            }
+        }
+        while let first = name.first, "#-@".unicodeScalars.contains(first) { name.removeFirst() }
+        while name.last == "-" { name.removeLast() }
+        let made = String(name)
+        return isValid(made) ? made : "contact"
+    }
+
+    /// `name`, or `name_1`, `name_2` … if it is taken by another row than `except`.
+    static func unique(_ db: GRDB.Database, _ name: String, except: Int64? = nil) throws -> String {
+        var candidate = name
+        var number = 0
+        while try isTaken(db, candidate, except: except) {
+            number += 1
+            candidate = "\(name)_\(number)"
+        }
+        return candidate
+    }
+
+    static func isTaken(_ db: GRDB.Database, _ name: String, except: Int64? = nil) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM contacts WHERE name = ? AND id IS NOT ? AND state <> 'removed')",
+            arguments: [name, except]) ?? false
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
+            .letterNumber, .otherNumber, .nonspacingMark, .spacingMark:
+            true
+        default: "._-+@".unicodeScalars.contains(scalar)
+        }
+    }
+}

@@ -1,0 +1,279 @@
+import AgentLink
+import Database
+import GRDB
+
+/// Which way a file goes.
+public enum Direction: String, Sendable, CaseIterable {
+    /// From this profile.
+    case send
+    /// To this profile.
+    case receive
+}
+
+/// Where a transfer stands, in the words of the user.
+public enum TransferState: String, Sendable, CaseIterable {
+    /// Offered, not accepted. → accepted, declined, cancelled, failed
+    case offered
+    /// Accepted; the file connection is being made. → active, cancelled, failed
+    case accepted
+    /// Chunks flow. → sent (sender), complete (recipient), cancelled, failed
+    case active
+    /// Sender: everything is with the relay or peer. → complete, active (asked for again), cancelled, failed
+    case sent
+    /// The recipient has it, synced under its final name.
+    case complete
+    /// The recipient did not want it.
+    case declined
+    /// Ended by one side. → complete (a sender whose cancel crossed x.file.ok)
+    case cancelled
+    /// Ended for a reason.
+    case failed
+
+    /// Whether nothing more comes.
+    public var isEnded: Bool {
+        switch self {
+        case .offered, .accepted, .active, .sent: false
+        case .complete, .declined, .cancelled, .failed: true
+        }
+    }
+}
+
+/// What an unfinished transfer waits for.
+public enum Waiting: String, Sendable, CaseIterable {
+    /// The other side.
+    case peer
+    /// The other side, so that there is room for it on the relay again.
+    case relayFull = "relay-full"
+    /// A relay that does not answer.
+    case relayDown = "relay-down"
+    /// Room at the destination.
+    case space
+}
+
+/// The side that ended a transfer.
+public enum Side: String, Sendable, CaseIterable {
+    /// This one.
+    case me
+    /// The other.
+    case peer
+}
+
+/// One file, going to or coming from one contact.
+public struct Transfer: Equatable, Sendable, Identifiable {
+    /// The id that the user knows.
+    public let id: Int64
+    /// Which way it goes.
+    public let direction: Direction
+    /// The contact's row.
+    public let contact: Int64
+    /// The contact's local name.
+    public let peer: String
+    /// Whether it travels inside messages of the contact's connection.
+    public let isInline: Bool
+    /// The name in the offer. Peer text: escape it on display.
+    public let name: String
+    /// Bytes; nil if unknown.
+    public var size: UInt64?
+    /// Bytes written (receive), or with the relay or peer (send).
+    public var transferred: UInt64
+    /// Bytes a second over the last seconds while it moves.
+    public var bytesPerSecond: UInt64?
+    /// Where it stands.
+    public var state: TransferState
+    /// What it waits for.
+    public var waiting: Waiting?
+    /// The lane in use: `relay`.
+    public var lane: String?
+    /// Send: the source; receive: the final name, once reserved.
+    public var path: String?
+    /// Why it ended. May be peer text.
+    public var reason: String?
+    /// The kind of failure when it failed.
+    public var failure: FailureKind?
+    /// Who ended it.
+    public var endedBy: Side?
+    /// The text that came with it: a message's id.
+    public var message: Int64?
+    /// Permissions of the source, `& 0777`.
+    public var mode: UInt32?
+    /// Modification time of the source in Unix seconds.
+    public var modifiedAt: Int64?
+    /// Unix seconds.
+    public let createdAt: Int64
+    /// Unix seconds.
+    public var updatedAt: Int64
+
+    var connection: ConnectionID?
+    var part: Int
+    var chunkSize: Int
+    var root: [UInt8]?
+    var sourceIdentity: String?
+    var offerRef: Int64?
+    var offerMessage: Int64?
+    var invitation: String?
+    var destination: String?
+    var isUntold: Bool
+    var farewell: Int64?
+    var checkpoint: [UInt8]?
+    var bootID: String?
+
+    /// Whether it is an inline file that lies complete in the profile and waits for `accept` to move it out.
+    public var isWaitingInInbox: Bool { direction == .receive && isInline && state == .complete && path == nil }
+    /// Whether nothing more will happen: also a sent one whose confirmation did not come in time.
+    public var isFinished: Bool { state.isEnded || (state == .sent && !isInline && connection == nil) }
+}
+
+extension Transfer {
+    static let select =
+        "SELECT transfers.*, contacts.name AS peerName FROM transfers JOIN contacts ON contacts.id = contact"
+
+    init(_ row: Row) throws {
+        guard let direction = Direction(rawValue: row["direction"]), let state = TransferState(rawValue: row["state"])
+        else { throw EngineError.system("an unknown transfer state") }
+        id = row["id"]
+        self.direction = direction
+        contact = row["contact"]
+        peer = row["peerName"]
+        isInline = row["inline"]
+        name = row["name"]
+        size = (row["size"] as Int64?).map { UInt64(max($0, 0)) }
+        transferred = UInt64(max(row["transferred"] as Int64, 0))
+        bytesPerSecond = (row["bytesPerSecond"] as Int64?).map { UInt64(max($0, 0)) }
+        self.state = state
+        waiting = (row["waiting"] as String?).flatMap(Waiting.init)
+        lane = row["lane"]
+        path = row["path"]
+        reason = row["reason"]
+        failure = (row["failure"] as String?).flatMap(FailureKind.init)
+        endedBy = (row["endedBy"] as String?).flatMap(Side.init)
+        message = row["message"]
+        mode = (row["mode"] as Int64?).map { UInt32(truncatingIfNeeded: $0) & 0o777 }
+        modifiedAt = row["mtime"]
+        createdAt = row["createdAt"]
+        updatedAt = row["updatedAt"]
+        connection = (row["connection"] as Int64?).map(ConnectionID.init)
+        part = row["part"]
+        chunkSize = row["chunkSize"]
+        root = row.bytes("root")
+        sourceIdentity = row["sourceIdentity"]
+        offerRef = row["offerRef"]
+        offerMessage = row["offerMessage"]
+        invitation = row["invitation"]
+        destination = row["destination"]
+        isUntold = row["untold"]
+        farewell = row["farewell"]
+        checkpoint = row.bytes("checkpoint")
+        bootID = row["bootId"]
+    }
+
+    /// A row that is not stored yet.
+    init(
+        id: Int64, direction: Direction, contact: Contact, isInline: Bool, name: String, size: UInt64?, chunkSize: Int,
+        now: Int64
+    ) {
+        self.id = id
+        self.direction = direction
+        self.contact = contact.id
+        peer = contact.name
+        self.isInline = isInline
+        self.name = name
+        self.size = size
+        self.chunkSize = chunkSize
+        transferred = 0
+        state = .offered
+        waiting = direction == .send ? .peer : nil
+        part = 1
+        isUntold = false
+        createdAt = now
+        updatedAt = now
+    }
+
+    static func fetch(_ db: GRDB.Database, id: Int64) throws -> Transfer? {
+        try Row.fetchOne(db, sql: "\(select) WHERE transfers.id = ?", arguments: [id]).map(Transfer.init)
+    }
+
+    static func fetch(_ db: GRDB.Database, connection: ConnectionID) throws -> Transfer? {
+        try Row.fetchOne(db, sql: "\(select) WHERE transfers.connection = ?", arguments: [connection.rawValue])
+            .map(Transfer.init)
+    }
+
+    /// Those that meet `condition`, oldest first.
+    static func fetchAll(
+        _ db: GRDB.Database, where condition: String, _ arguments: StatementArguments = []
+    ) throws -> [Transfer] {
+        try Row.fetchAll(db, sql: "\(select) WHERE \(condition) ORDER BY transfers.id", arguments: arguments)
+            .map(Transfer.init)
+    }
+
+    /// The id that the user named.
+    /// - Throws: `noSuchTransfer`.
+    static func known(_ db: GRDB.Database, id: Int64) throws -> Transfer {
+        guard let transfer = try fetch(db, id: id) else { throw EngineError.noSuchTransfer(id) }
+        return transfer
+    }
+
+    func insert(_ db: GRDB.Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, state, createdAt, updatedAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                id, direction.rawValue, contact, isInline, part, name, chunkSize, state.rawValue, createdAt, updatedAt,
+            ])
+        try update(db, now: updatedAt)
+    }
+
+    /// Writes everything but what `updateProgress` and `updateCheckpoint` write.
+    func update(_ db: GRDB.Database, now: Int64) throws {
+        try db.execute(
+            sql: """
+                UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
+                    offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
+                    waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, updatedAt = ?
+                WHERE id = ?
+                """,
+            arguments: [
+                connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
+                sourceIdentity,
+                offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
+                lane, reason, failure?.rawValue, endedBy?.rawValue, message, now, id,
+            ])
+    }
+
+    /// What moves: bytes and rate.
+    static func updateProgress(
+        _ db: GRDB.Database, id: Int64, transferred: UInt64, bytesPerSecond: UInt64?, now: Int64
+    ) throws {
+        try db.execute(
+            sql: "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?",
+            arguments: [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
+    }
+
+    /// What survives a crash: the machine's state and, on a receiving side, the boot in which it counts.
+    static func updateCheckpoint(
+        _ db: GRDB.Database, id: Int64, _ checkpoint: [UInt8], bootID: String, transferred: UInt64
+    ) throws {
+        try db.execute(
+            sql: "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
+            arguments: [blob(checkpoint), bootID, Int64(clamping: transferred), id])
+    }
+
+    static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {
+        try db.execute(
+            sql: "UPDATE transfers SET waiting = ? WHERE id = ? AND waiting IS NOT ?",
+            arguments: [waiting?.rawValue, id, waiting?.rawValue])
+    }
+}
+
+extension Transfer {
+    /// Ends it in memory; `update` stores it. Rates and reasons of waiting are over with that.
+    mutating func end(_ state: TransferState, by side: Side?, reason: String? = nil, failure: FailureKind? = nil) {
+        self.state = state
+        waiting = nil
+        bytesPerSecond = nil
+        endedBy = state == .complete ? nil : side
+        self.reason = reason.flatMap { $0.isEmpty ? nil : $0 }
+        self.failure = failure
+    }
+}

@@ -1,0 +1,403 @@
+import AgentLink
+import ChunkIO
+import Database
+import Logging
+import SystemPackage
+import TransferCore
+
+/// Receives one file: checks and writes chunks, asks for what is missing, puts the file into place.
+actor ReceiveRunner: TransferRunner {
+    /// How often a full destination is tried again.
+    static let spaceInterval: Duration = .seconds(3)
+
+    private let transfer: Transfer
+    private let connection: ConnectionID
+    private let ref: Int64
+    private let context: RunContext
+    private let place: Place
+    private var machine: ReceivingMachine
+    private var meter = RateMeter()
+    private var isDown = false
+    private var isWithoutSpace = false
+    private var isOver = false
+    private var isOnDisk = false
+    private var stored: TransferState
+    private let isRestored: Bool
+    /// The engine is leaving, and everything that was written is on the disk.
+    private var isSynced = false
+    /// What came while there was no room.
+    private var held: [RunnerEvent] = []
+
+    private nonisolated let events: AsyncStream<RunnerEvent>
+    private nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
+
+    /// Where the bytes go.
+    private enum Place {
+        case partial(Reservation, ChunkWriter)
+        /// A crash came after the file was put into place.
+        case complete(String)
+    }
+
+    /// Opens the partial again and goes on from the row's checkpoint.
+    /// - Throws: `RunnerFailure`.
+    static func make(
+        _ transfer: Transfer, connection: ConnectionID, context: RunContext
+    ) async throws(RunnerFailure) -> ReceiveRunner {
+        let place: Place
+        do {
+            switch try await Reservation.reopen(try ReservationRecord(text: transfer.destination ?? "")) {
+            case .partial(let reservation): place = .partial(reservation, reservation.writer())
+            case .complete(let path): place = .complete(path.string)
+            }
+        } catch {
+            throw RunnerFailure(.destination("\(error)"))
+        }
+        do {
+            let plan = try ChunkPlan(size: transfer.size, chunkSize: transfer.chunkSize)
+            var machine = ReceivingMachine(plan: plan)
+            if let checkpoint = transfer.checkpoint {
+                let sameBoot = !context.bootID.isEmpty && transfer.bootID == context.bootID
+                machine = try ReceivingMachine(plan: plan, checkpoint: checkpoint, sameBoot: sameBoot)
+            }
+            return ReceiveRunner(transfer, connection, context, place, machine)
+        } catch {
+            throw RunnerFailure(.other(error.description))
+        }
+    }
+
+    private init(
+        _ transfer: Transfer, _ connection: ConnectionID, _ context: RunContext, _ place: Place,
+        _ machine: ReceivingMachine
+    ) {
+        self.transfer = transfer
+        self.connection = connection
+        self.context = context
+        self.place = place
+        self.machine = machine
+        isRestored = transfer.checkpoint != nil
+        ref = transfer.offerRef ?? 0
+        stored = transfer.state
+        (events, inbox) = AsyncStream.makeStream()
+    }
+
+    nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
+
+    var isBusy: Bool { isOnDisk }
+
+    func run() async {
+        if case .complete(let path) = place {
+            finalPath = path
+            return await apply(machine.handle(.finished))
+        }
+        if isRestored { await apply(machine.handle(.resumed)) }
+        await apply(machine.handle(.accepted) + machine.handle(.connected))
+        if isOver { return }
+        for await event in events {
+            await take(event)
+            while !isOver, !held.isEmpty { await take(held.removeFirst()) }
+            if isOver { return }
+        }
+    }
+
+    // MARK: - Events
+
+    private func take(_ event: RunnerEvent) async {
+        switch event {
+        case .bulk(let integrity, let body, let token): await take(integrity, body, token)
+        case .storedChunk(let inbound, let integrity, let body): await take(inbound, integrity, body)
+        case .message(let inbound, let integrity, let incoming): await take(inbound, integrity, incoming)
+        case .drained:
+            let seen = await context.link.received(on: connection)
+            await apply(machine.handle(.drained(seen: seen)))
+        case .relay(let isDown):
+            self.isDown = isDown
+            await store()
+        case .connectionFailed(let error): await connectionFailed(error)
+        case .leave:
+            await leave()
+            isOver = true
+        case .ended: isOver = true
+        case .retry:
+            guard isWithoutSpace else { return }
+            await apply(machine.handle(.resumed))
+        case .gap(let integrity): _ = await check(integrity, inbound: nil)
+        case .delivered, .quota, .pause: break
+        }
+    }
+
+    private func take(_ integrity: Integrity, _ body: [UInt8], _ token: BulkToken) async {
+        guard await check(integrity, inbound: nil) else { return }
+        guard let chunk = IncomingChunk(body) else {
+            return await apply(machine.handle(.failed(.violation("a chunk that cannot be read"))))
+        }
+        let actions = machine.handle(.chunk(chunk.number, length: chunk.body.count, hash: chunk.hash))
+        await carryOut(actions, body: body, chunk)
+        // After a failure nobody takes the chunk from the relay: the connection goes.
+        guard !isOver else { return }
+        let note = note()
+        do {
+            try await context.link.acknowledge(token) { db in try note.write(db) }
+        } catch {
+            context.logger.error("a chunk was not acknowledged: \(error)")
+        }
+        await progress()
+    }
+
+    /// A chunk message that its sender numbers: the link has stored it.
+    private func take(_ inbound: Int64, _ integrity: Integrity, _ body: [UInt8]) async {
+        guard await check(integrity, inbound: inbound) else { return }
+        guard let chunk = IncomingChunk(body) else { return await apply([], inbound: inbound) }
+        let actions = machine.handle(.chunk(chunk.number, length: chunk.body.count, hash: chunk.hash))
+        await carryOut(actions, body: body, chunk, inbound: inbound)
+        await progress()
+    }
+
+    /// Writes what the machine wants written, then applies the rest.
+    private func carryOut(
+        _ actions: [ReceivingMachine.Action], body: [UInt8], _ chunk: IncomingChunk, inbound: Int64? = nil
+    ) async {
+        var rest: [ReceivingMachine.Action] = []
+        for action in actions {
+            guard case .write(let chunkPlace, let hash) = action else {
+                rest.append(action)
+                continue
+            }
+            rest += await write(Array(body[chunk.body]), at: chunkPlace, hash: hash)
+        }
+        guard !isOver else { return }
+        await apply(rest, inbound: inbound)
+    }
+
+    private func write(_ bytes: [UInt8], at chunkPlace: ChunkPlace, hash: [UInt8]) async -> [ReceivingMachine.Action] {
+        guard case .partial(_, let writer) = place else { return [] }
+        while true {
+            do {
+                switch try await writer.write(bytes, at: Int64(chunkPlace.offset), expecting: hash) {
+                case .written: return machine.handle(.written(chunkPlace.number))
+                case .hashMismatch: return machine.handle(.damaged(chunkPlace.number))
+                }
+            } catch {
+                guard error.category == .space else { return machine.handle(.failed(.destination("\(error)"))) }
+                guard await waitForSpace() else { return machine.handle(.dropped(chunkPlace.number)) }
+            }
+        }
+    }
+
+    /// Waits a while for room, with the chunk held and not acknowledged: the relay keeps what comes after it.
+    /// - Returns: whether to try again; not when the engine leaves or the transfer was ended.
+    private func waitForSpace() async -> Bool {
+        if !isWithoutSpace {
+            isWithoutSpace = true
+            await store()
+            report()
+        }
+        for await event in events {
+            switch event {
+            case .retry:
+                isWithoutSpace = false
+                return true
+            case .leave, .ended:
+                if case .leave = event { await leave() }
+                isOver = true
+                return false
+            case .message(let inbound, let integrity, .cancel(let ref, let code, let reason)):
+                await take(inbound, integrity, .cancel(ref: ref, code, reason: reason))
+            case .relay(let isDown): self.isDown = isDown
+            case .connectionFailed(let error): await connectionFailed(error)
+            // The link hands over no more than its window while nothing is acknowledged.
+            case .bulk, .message, .storedChunk, .drained, .gap: held.append(event)
+            case .delivered, .quota, .pause: break
+            }
+            if isOver { return false }
+        }
+        return false
+    }
+
+    private func take(_ inbound: Int64, _ integrity: Integrity, _ incoming: Incoming) async {
+        guard await check(integrity, inbound: inbound) else { return }
+        switch incoming {
+        case .done(let mark): await apply(machine.handle(.done(mark)), inbound: inbound)
+        case .cancel(_, let code, let reason):
+            await apply(machine.handle(.peerEnded(code, reason: reason)), inbound: inbound)
+        case .ignored(let name):
+            context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
+            await apply([], inbound: inbound)
+        case .info, .acceptance, .ok, .offer, .message, .want, .fileOK, .chunk, .unreadable:
+            await apply([], inbound: inbound)
+        }
+    }
+
+    /// Whether the message may be handled: a gap is noted, a broken sequence ends the transfer.
+    private func check(_ integrity: Integrity, inbound: Int64?) async -> Bool {
+        if let failure = integrity.failure {
+            await apply(machine.handle(.failed(failure)), inbound: inbound)
+            return false
+        }
+        if case .skipped = integrity { await apply(machine.handle(.gap)) }
+        return true
+    }
+
+    private func connectionFailed(_ error: AgentLinkError) async {
+        let failure: TransferFailure
+        switch error {
+        case .queueGone: failure = .queueGone
+        case .ratchet(let what): failure = .messageIntegrity(what)
+        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
+            .noConnection, .messageTooLong, .storage, .stopped:
+            failure = .other(error.description)
+        }
+        await apply(machine.handle(.failed(failure)))
+    }
+
+    // MARK: - Carrying out
+
+    private func apply(_ actions: [ReceivingMachine.Action], inbound: Int64? = nil) async {
+        guard !actions.isEmpty || inbound != nil else { return }
+        var note = note()
+        note.inbound = inbound
+        var words: [UInt8]?
+        var later: ReceivingMachine.Action?
+        for action in actions {
+            switch action {
+            case .write, .store: break
+            case .sync, .finish: later = action
+            case .want(let want): words = ChatText.want(want)
+            case .ok(let root):
+                words = ChatText.fileOK(root: root)
+                note.path = finalPath
+            case .cancel(let code, let reason): words = ChatText.cancel(ref: ref, code, reason: reason)
+            case .ended(let ending): note.ending = ending
+            }
+        }
+        if note.ending != nil { isOver = true }
+        let isFinishing: Bool = if case .finish = later { true } else { false }
+        await write(note, saying: words, durable: isFinishing)
+        switch later {
+        case .sync: await sync()
+        case .finish(let mark): await finish(mark)
+        case .write, .store, .want, .ok, .cancel, .ended, nil: break
+        }
+    }
+
+    private var finalPath: String?
+
+    private func sync() async {
+        guard case .partial(_, let writer) = place else { return }
+        isOnDisk = true
+        defer { isOnDisk = false }
+        do {
+            try await writer.sync()
+            await apply(machine.handle(.synced))
+        } catch {
+            await apply(machine.handle(.failed(.destination("\(error)"))))
+        }
+    }
+
+    private func finish(_ mark: DoneMark) async {
+        guard case .partial(let reservation, _) = place else { return }
+        isOnDisk = true
+        defer { isOnDisk = false }
+        let attributes = FileAttributes(
+            mode: transfer.mode, mayBeExecutable: true, modificationTimeInSeconds: transfer.modifiedAt)
+        do {
+            let file = try await reservation.finish(attributes, size: Int64(clamping: mark.size))
+            finalPath = file.path.string
+            isWithoutSpace = false
+            await apply(machine.handle(.finished))
+        } catch {
+            guard error.category == .space else {
+                return await apply(machine.handle(.failed(.destination("\(error)"))))
+            }
+            isWithoutSpace = true
+            await apply(machine.handle(.finishPaused))
+            await store()
+        }
+    }
+
+    /// An orderly exit: what is written gets synced. That nothing is lost is true once the link has stored what it holds.
+    private func leave() async {
+        let actions = machine.handle(.leaving)
+        if actions.contains(.sync), case .partial(_, let writer) = place {
+            isOnDisk = true
+            defer { isOnDisk = false }
+            do {
+                try await writer.sync()
+                _ = machine.handle(.synced)
+            } catch {
+                context.logger.warning("the partial file could not be synced: \(error)")
+                return
+            }
+        }
+        isSynced = true
+        await store()
+    }
+
+    func seal() async {
+        guard isSynced else { return }
+        var note = note()
+        note.checkpoint = machine.checkpoint(orderly: true)
+        await write(note, saying: nil)
+    }
+
+    private func store() async { await write(note(), saying: nil) }
+
+    private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
+        let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
+        if let state = note.state { stored = state }
+        defer { if isNews { context.changed(transfer.id) } }
+        let isLast = note.ending != nil
+        if let words {
+            do {
+                try await context.link.send(words, on: connection) { db, id in
+                    try note.write(db, farewell: isLast ? id : nil)
+                }
+                return
+            } catch {
+                context.logger.debug("transfer \(transfer.id) could not say a word: \(error)")
+            }
+        }
+        do { try context.profile.write(durable: durable) { db in try note.write(db) } } catch {
+            context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
+        }
+    }
+
+    private func note() -> RunnerNote {
+        RunnerNote(
+            transfer: transfer.id, checkpoint: machine.checkpoint(), bootID: context.bootID,
+            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting)
+    }
+
+    private var state: TransferState? {
+        switch machine.state {
+        case .offered, .accepted, .ended: nil
+        case .active, .finishing: .active
+        }
+    }
+
+    private var waiting: Waiting? {
+        if isWithoutSpace { return .space }
+        return WaitingFlow.waiting(state ?? .active, direction: .receive, isFull: false, isDown: isDown)
+    }
+
+    // MARK: - Progress
+
+    private func progress() async {
+        let now = Monotonic.now
+        guard meter.isReportDue(at: now), !isOver else { return }
+        meter.record(machine.bytesWritten, at: now)
+        report()
+        guard meter.isStoreDue(at: now) else { return }
+        let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
+        _ = try? context.profile.write { db in
+            try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+        }
+    }
+
+    private func report() {
+        guard let state else { return }
+        context.report(
+            ProgressEvent(
+                transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: transfer.size,
+                bytesPerSecond: meter.bytesPerSecond, lane: "relay", waiting: waiting))
+    }
+}

@@ -1,0 +1,143 @@
+import AgentLink
+import Database
+import GRDB
+import Logging
+import TransferCore
+
+/// What a runner works with.
+struct RunContext: Sendable {
+    let profile: Profile
+    let link: AgentLink
+    let logger: Logger
+    let bootID: String
+    /// Tells progress to whoever watches.
+    let report: @Sendable (ProgressEvent) -> Void
+    /// Says that a row changed, so that the engine looks at what it needs next.
+    let changed: @Sendable (Int64) -> Void
+}
+
+/// What a runner is told, in the order in which it happened.
+enum RunnerEvent: Sendable {
+    /// A stored message on the file connection; its row is deleted in the transaction that handles it.
+    case message(inbound: Int64, Integrity, Incoming)
+    /// A stored message that is a chunk: its row is deleted once the bytes are written.
+    case storedChunk(inbound: Int64, Integrity, [UInt8])
+    /// A chunk, in memory only: acknowledged once its bytes are safe.
+    case bulk(Integrity, [UInt8], BulkToken)
+    /// The relay has everything up to this number.
+    case delivered(Int64)
+    /// The peer's queue is full, or takes messages again.
+    case quota(full: Bool)
+    /// A relay of the connection does not answer, or does again.
+    case relay(isDown: Bool)
+    /// The queue is empty at this moment.
+    case drained
+    /// The connection ended.
+    case connectionFailed(AgentLinkError)
+    /// Messages are missing, before one of them is whole.
+    case gap(Integrity)
+    /// Nothing new is to be begun: the engine is leaving.
+    case pause
+    /// Store where it stands and end; `seal` follows once the link has stopped.
+    case leave
+    /// The row was ended by a wish: end without a word.
+    case ended
+    /// Look whether there is room again.
+    case retry
+}
+
+/// Carries one transfer while its chunks flow.
+protocol TransferRunner: Sendable {
+    /// Tells it what happened; never waits.
+    func tell(_ event: RunnerEvent)
+    /// Works until the transfer ends or the engine leaves.
+    func run() async
+    /// The link has stopped in good order, and holds what it was handed: stores that nothing is lost.
+    func seal() async
+    /// Whether it works on the disk at this moment, without a message being under way.
+    var isBusy: Bool { get async }
+}
+
+/// How an ending of TransferCore stands in the row.
+extension Transfer {
+    mutating func end(_ ending: TransferEnding) {
+        let side: Side? = ending.by.map { $0 == .me ? .me : .peer }
+        switch ending {
+        case .complete: end(.complete, by: nil)
+        case .declined(_, let reason): end(.declined, by: side, reason: reason, failure: .cancelled)
+        case .cancelled(_, let reason): end(.cancelled, by: side, reason: reason, failure: .cancelled)
+        case .failed(let failure, _):
+            end(.failed, by: side, reason: failure.description, failure: FailureKind(failure))
+        }
+    }
+}
+
+extension FailureKind {
+    init(_ failure: TransferFailure) {
+        if failure.isIntegrity {
+            self = .integrity
+            return
+        }
+        switch failure {
+        case .destination: self = .destination
+        case .damagedChunk, .manyDamagedChunks, .wrongRoot, .messageIntegrity, .violation, .source, .queueGone, .other:
+            self = .failed
+        }
+    }
+}
+
+/// What a runner writes into its row in one transaction.
+struct RunnerNote: Sendable {
+    var transfer: Int64
+    /// The machine, to be continued from.
+    var checkpoint: [UInt8]
+    var bootID: String
+    var transferred: UInt64
+    var bytesPerSecond: UInt64?
+    /// Where it stands while it runs; nil leaves the row's state.
+    var state: TransferState?
+    var waiting: Waiting?
+    /// How it ended, if it did.
+    var ending: TransferEnding?
+    /// Receive: where the complete file is.
+    var path: String?
+    /// The stored message that this handles.
+    var inbound: Int64?
+
+    /// - Parameter farewell: the number of the last word on the file connection, when this is stored together with it.
+    func write(_ db: GRDB.Database, farewell: Int64? = nil) throws {
+        if let inbound { try AgentStore.deleteInbound(db, inbound) }
+        guard var row = try Transfer.fetch(db, id: transfer) else { return }
+        try Transfer.updateCheckpoint(db, id: transfer, checkpoint, bootID: bootID, transferred: transferred)
+        if let ending {
+            // What the user ended stays ended, but a file that is there is there.
+            guard !row.state.isEnded || ending == .complete else { return }
+            row.end(ending)
+            row.isUntold = false
+            if ending == .complete, let size = row.size {
+                try Transfer.updateProgress(
+                    db, id: transfer, transferred: size, bytesPerSecond: nil, now: unixNow())
+            }
+        } else if let state, !row.state.isEnded {
+            row.state = state
+            row.waiting = waiting
+            row.lane = "relay"
+        } else if farewell == nil {
+            return
+        }
+        if let path { row.path = path }
+        if let farewell { row.farewell = farewell }
+        try row.update(db, now: unixNow())
+    }
+}
+
+extension Integrity {
+    /// Why a file connection's sequence cannot be trusted; nil for what is only missing or late.
+    var failure: TransferFailure? {
+        switch self {
+        case .ok, .skipped, .late: nil
+        case .badID(let expected, let got): .messageIntegrity("message \(got) instead of \(expected)")
+        case .badHash: .messageIntegrity("a hash differs")
+        }
+    }
+}

@@ -1,0 +1,324 @@
+import AgentLink
+import ChunkIO
+import Database
+import Logging
+import SystemPackage
+import TransferCore
+
+/// Sends one file: reads ahead, hands chunks to the link as its window has room, keeps the machine's checkpoint.
+actor SendRunner: TransferRunner {
+    private let transfer: Transfer
+    private let connection: ConnectionID
+    private let ref: Int64
+    private let context: RunContext
+    private let reader: ChunkReader
+    private var machine: SendingMachine
+    private var meter = RateMeter()
+    /// The highest number that the relay has.
+    private var delivered: Int64 = 0
+    private var isFull = false
+    private var isDown = false
+    private var isPaused = false
+    /// The relay is down: nothing is handed to the link.
+    private var isBlocked = false
+    private var isOver = false
+    /// The state that the row has.
+    private var stored: TransferState
+
+    private nonisolated let events: AsyncStream<RunnerEvent>
+    private nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
+    private let work: AsyncStream<Void>
+    private let worker: AsyncStream<Void>.Continuation
+
+    /// Opens the source, which has to be what was offered, and goes on from the row's checkpoint.
+    /// - Throws: `TransferFailure` as an ending of the transfer.
+    init(_ transfer: Transfer, connection: ConnectionID, context: RunContext) throws(RunnerFailure) {
+        self.transfer = transfer
+        self.connection = connection
+        self.context = context
+        ref = transfer.offerRef ?? 0
+        stored = transfer.state
+        do {
+            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text)
+            }
+            reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
+        } catch {
+            throw RunnerFailure(.source("\(error)"))
+        }
+        do {
+            let plan = try ChunkPlan(size: transfer.size, chunkSize: transfer.chunkSize)
+            if let checkpoint = transfer.checkpoint {
+                machine = try SendingMachine(plan: plan, checkpoint: checkpoint)
+            } else {
+                machine = SendingMachine(plan: plan)
+                _ = machine.handle(.accepted)
+            }
+        } catch {
+            throw RunnerFailure(.other(error.description))
+        }
+        (events, inbox) = AsyncStream.makeStream()
+        (work, worker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
+
+    var isBusy: Bool { false }
+
+    func run() async {
+        await apply(machine.handle(.connected))
+        report()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.pump() }
+            for await event in events {
+                await take(event)
+                if isOver { break }
+            }
+            worker.finish()
+            group.cancelAll()
+        }
+    }
+
+    // MARK: - Sending
+
+    private func pump() async {
+        while !isOver, !isPaused {
+            guard !isBlocked, let step = machine.next() else {
+                var waiting = work.makeAsyncIterator()
+                guard await waiting.next() != nil else { return }
+                continue
+            }
+            switch step {
+            case .read(let place): await send(place)
+            case .done(let mark): await send(mark)
+            }
+        }
+    }
+
+    private func send(_ place: ChunkPlace) async {
+        let chunk: ReadChunk
+        do {
+            chunk = try await reader.read(at: Int64(place.offset), length: place.length)
+        } catch {
+            return await fail(.source("\(error)"))
+        }
+        let actions = machine.handle(.read(place.number, hash: chunk.sha256))
+        await apply(actions.filter { $0 != .send(place.number) })
+        guard actions.contains(.send(place.number)), !isOver else { return }
+        let header = ChatText.chunkHeader(ref: ref, number: place.number, length: place.length, hash: chunk.sha256)
+        let note = note()
+        do {
+            let ids = try await context.link.sendBulk([header, chunk.bytes], on: connection) { db in try note.write(db)
+            }
+            await sent(.chunk(place.number), lastMessage: ids.upperBound)
+        } catch {
+            await returned(place.number, error)
+        }
+    }
+
+    private func send(_ mark: DoneMark) async {
+        do {
+            try reader.verifyUnchanged()
+        } catch {
+            return await fail(.source("\(error)"))
+        }
+        do {
+            let id = try await context.link.send(ChatText.done(mark), on: connection)
+            await sent(.done, lastMessage: id)
+        } catch {
+            context.logger.debug("x.file.done not sent: \(error)")
+            if error != .stopped { await fail(.queueGone) }
+        }
+    }
+
+    private func sent(_ item: SendingMachine.Item, lastMessage: Int64) async {
+        await apply(machine.handle(.sent(item, lastMessage: lastMessage)))
+        // The relay may have answered before the link did.
+        if delivered >= lastMessage { await apply(machine.handle(.deliveredThrough(delivered))) }
+    }
+
+    private func returned(_ chunk: UInt64, _ error: AgentLinkError) async {
+        _ = machine.handle(.returned(chunk))
+        switch error {
+        // `connectionFailed` comes as an event, after what the peer has said last.
+        case .stopped, .noConnection, .queueGone: isPaused = true
+        // Goes on when the relay is back.
+        case .relayUnreachable, .relayIdentity, .relayIncompatible: isBlocked = true
+        case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong, .storage:
+            await fail(.other(error.description))
+        }
+    }
+
+    // MARK: - Events
+
+    private func take(_ event: RunnerEvent) async {
+        switch event {
+        case .message(let inbound, let integrity, let incoming): await take(inbound, integrity, incoming)
+        case .bulk(_, _, let token): try? await context.link.acknowledge(token)
+        case .storedChunk(let inbound, _, _): await apply([], inbound: inbound)
+        case .delivered(let id):
+            delivered = max(delivered, id)
+            await apply(machine.handle(.deliveredThrough(delivered)))
+            await progress()
+        case .quota(let full):
+            isFull = full
+            await store()
+        case .relay(let isDown):
+            self.isDown = isDown
+            if !isDown { unblock() }
+            await store()
+        case .connectionFailed(let error): await connectionFailed(error)
+        case .pause:
+            isPaused = true
+            worker.yield()
+        case .leave, .ended: isOver = true
+        case .retry: unblock()
+        case .gap(let integrity): await take(integrity)
+        case .drained: break
+        }
+    }
+
+    private func unblock() {
+        isBlocked = false
+        worker.yield()
+    }
+
+    private func take(_ integrity: Integrity) async {
+        if let failure = integrity.failure { await apply(machine.handle(.failed(failure))) }
+    }
+
+    private func take(_ inbound: Int64, _ integrity: Integrity, _ incoming: Incoming) async {
+        if let failure = integrity.failure {
+            return await apply(machine.handle(.failed(failure)), inbound: inbound)
+        }
+        switch incoming {
+        case .want(let want):
+            await apply(machine.handle(.want(want, openRangeFirst: false)), inbound: inbound)
+        case .fileOK(let root): await apply(machine.handle(.ok(root: root)), inbound: inbound)
+        case .cancel(_, let code, let reason):
+            await apply(machine.handle(.peerEnded(code, reason: reason)), inbound: inbound)
+        case .ignored(let name):
+            context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
+            await apply([], inbound: inbound)
+        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .unreadable:
+            await apply([], inbound: inbound)
+        }
+    }
+
+    private func connectionFailed(_ error: AgentLinkError) async {
+        switch error {
+        case .queueGone: await apply(machine.handle(.failed(.queueGone)))
+        case .ratchet(let what): await fail(.messageIntegrity(what))
+        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
+            .noConnection, .messageTooLong, .storage, .stopped:
+            await fail(.other(error.description))
+        }
+    }
+
+    private func fail(_ failure: TransferFailure) async { await apply(machine.handle(.failed(failure))) }
+
+    // MARK: - The row
+
+    /// Carries out the machine's actions, with the handled message in the same transaction.
+    private func apply(_ actions: [SendingMachine.Action], inbound: Int64? = nil) async {
+        worker.yield()
+        guard !actions.isEmpty || inbound != nil else { return }
+        var note = note()
+        note.inbound = inbound
+        var farewell: [UInt8]?
+        for action in actions {
+            switch action {
+            case .send, .store: break
+            case .cancel(let code, let reason): farewell = ChatText.cancel(ref: ref, code, reason: reason)
+            case .ended(let ending): note.ending = ending
+            }
+        }
+        await write(note, saying: farewell)
+        if note.ending != nil {
+            isOver = true
+            // The listener may be waiting for an event.
+            inbox.yield(.ended)
+        }
+        report()
+    }
+
+    private func store() async { await write(note(), saying: nil) }
+
+    func seal() async {
+        guard case .ended = machine.state else {
+            var note = note()
+            note.checkpoint = machine.checkpoint(keepingUnderWay: true)
+            return await write(note, saying: nil)
+        }
+    }
+
+    private func write(_ note: RunnerNote, saying farewell: [UInt8]?) async {
+        let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
+        if let state = note.state { stored = state }
+        defer { if isNews { context.changed(transfer.id) } }
+        if let farewell {
+            do {
+                try await context.link.send(farewell, on: connection) { db, id in try note.write(db, farewell: id) }
+                return
+            } catch {
+                context.logger.debug("the last word of transfer \(transfer.id) was not sent: \(error)")
+            }
+        }
+        do { try context.profile.write { db in try note.write(db) } } catch {
+            context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
+        }
+    }
+
+    private func note() -> RunnerNote {
+        RunnerNote(
+            transfer: transfer.id, checkpoint: machine.checkpoint(keepingUnderWay: machine.chunksUnderWay == 0),
+            bootID: context.bootID, transferred: machine.bytesDelivered, bytesPerSecond: meter.bytesPerSecond,
+            state: state, waiting: waiting)
+    }
+
+    private var state: TransferState? {
+        switch machine.state {
+        case .offered, .accepted, .ended: nil
+        case .active: .active
+        case .sent: .sent
+        }
+    }
+
+    private var waiting: Waiting? {
+        WaitingFlow.waiting(state ?? .active, direction: .send, isFull: isFull, isDown: isDown)
+    }
+
+    // MARK: - Progress
+
+    private func progress() async {
+        let now = Monotonic.now
+        guard meter.isReportDue(at: now), !isOver else { return }
+        meter.record(machine.bytesDelivered, at: now)
+        report()
+        guard meter.isStoreDue(at: now) else { return }
+        let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
+        _ = try? context.profile.write { db in
+            try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+        }
+    }
+
+    private func report() {
+        let state: TransferState
+        switch machine.state {
+        case .offered, .accepted: state = .accepted
+        case .active: state = .active
+        case .sent: state = .sent
+        case .ended: return
+        }
+        context.report(
+            ProgressEvent(
+                transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: transfer.size,
+                bytesPerSecond: meter.bytesPerSecond, lane: "relay", waiting: waiting))
+    }
+}
+
+/// Why a runner cannot begin.
+struct RunnerFailure: Error {
+    let failure: TransferFailure
+
+    init(_ failure: TransferFailure) { self.failure = failure }
+}

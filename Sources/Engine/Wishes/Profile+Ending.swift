@@ -1,0 +1,50 @@
+import AgentLink
+import Database
+import GRDB
+
+extension Profile {
+    /// Declines an offer; after acceptance it acts as `requestCancel`. What is over already stays as it is.
+    /// - Throws: `noSuchTransfer`, `usage` for one that this profile sends.
+    public func requestDecline(_ id: Int64, reason: String = "") throws(EngineError) {
+        try write { db in
+            let transfer = try Transfer.known(db, id: id)
+            guard transfer.direction == .receive else {
+                throw EngineError.usage("transfer \(id) is going out: use `sxfile cancel \(id)`")
+            }
+            try Self.end(db, transfer, declining: true, reason: reason)
+        }
+    }
+
+    /// Ends a transfer in any state and tells the other side. What is over already stays as it is.
+    /// - Throws: `noSuchTransfer`.
+    public func requestCancel(_ id: Int64, reason: String = "") throws(EngineError) {
+        try write { db in
+            try Self.end(db, try Transfer.known(db, id: id), declining: false, reason: reason)
+        }
+    }
+
+    private static func end(_ db: GRDB.Database, _ known: Transfer, declining: Bool, reason: String) throws {
+        var transfer = known
+        if transfer.isWaitingInInbox {
+            // It is here already: the sender need not hear that nobody wanted to keep it.
+            transfer.end(.declined, by: .me, reason: reason, failure: .cancelled)
+            try InlineContent.removeAll(db, transfer: transfer.id)
+            return try transfer.update(db, now: unixNow())
+        }
+        guard !transfer.state.isEnded else { return }
+        if transfer.isInline, transfer.offerMessage == nil, let message = transfer.message {
+            // Its text was to travel in the same message.
+            try db.execute(sql: "DELETE FROM messages WHERE id = ? AND state = 'queued'", arguments: [message])
+        }
+        let isDecline = declining && transfer.state == .offered
+        transfer.end(isDecline ? .declined : .cancelled, by: .me, reason: reason, failure: .cancelled)
+        transfer.isUntold = transfer.direction == .receive || transfer.offerMessage != nil
+        if !transfer.isUntold, let connection = transfer.connection {
+            // The offer never left: there is nobody to tell.
+            try AgentStore.delete(db, connection)
+            transfer.connection = nil
+        }
+        if transfer.isInline { try InlineContent.removeAll(db, transfer: transfer.id) }
+        try transfer.update(db, now: unixNow())
+    }
+}

@@ -1,0 +1,168 @@
+import AgentLink
+import Database
+import GRDB
+
+/// Which transfers a list shows.
+public enum TransferFilter: Sendable {
+    /// Not ended.
+    case unfinished
+    /// All, oldest first.
+    case all
+    /// These ids, in the order of age.
+    case ids([Int64])
+    /// What waits for the user: offers, and inline files that lie in the profile.
+    case inbox
+}
+
+/// Questions: none needs the engine.
+extension Profile {
+    /// All contacts, by name.
+    public func contacts() throws(EngineError) -> [Contact] {
+        try read { db in try Contact.fetchAll(db) }
+    }
+
+    /// The contact of this name.
+    /// - Throws: `noSuchContact`.
+    public func contact(named name: String) throws(EngineError) -> Contact {
+        try read { db in try Contact.named(db, name) }
+    }
+
+    /// The contact of this row; nil if there is none.
+    public func contact(id: Int64) throws(EngineError) -> Contact? {
+        try read { db in try Contact.fetch(db, id: id) }
+    }
+
+    /// The invitation link of a contact that was invited; nil until its queue is made.
+    public func invitationLink(contact id: Int64) throws(EngineError) -> String? {
+        try read { db in
+            guard let connection = try Contact.fetch(db, id: id)?.connection else { return nil }
+            guard try AgentStore.state(db, connection) != .creating else { return nil }
+            return try AgentStore.link(db, connection)
+        }
+    }
+
+    /// The transfer of this id; nil if there is none.
+    public func transfer(id: Int64) throws(EngineError) -> Transfer? {
+        try read { db in try Transfer.fetch(db, id: id) }
+    }
+
+    /// Transfers, oldest first.
+    /// - Throws: `noSuchTransfer` for an id that does not exist.
+    public func transfers(_ filter: TransferFilter) throws(EngineError) -> [Transfer] {
+        try read { db in
+            switch filter {
+            case .all: return try Transfer.fetchAll(db, where: "1")
+            case .unfinished:
+                return try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished }
+            case .ids(let ids):
+                return try Set(ids).sorted().map { try Transfer.known(db, id: $0) }
+            case .inbox:
+                return try Transfer.fetchAll(
+                    db,
+                    where: """
+                        direction = 'receive' AND (transfers.state = 'offered'
+                            OR (inline = 1 AND transfers.state = 'complete' AND path IS NULL))
+                        """)
+            }
+        }
+    }
+
+    /// How many transfers are not ended, and messages not with the relay.
+    public func unfinishedCount() throws(EngineError) -> Int {
+        try read { db in
+            let transfers = try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished }.count
+            let messages = try TextMessage.fetchAll(
+                db,
+                where: """
+                    messages.direction = 'send' AND (messages.state = 'queued' OR (messages.state = 'stored' AND EXISTS
+                        (SELECT 1 FROM outbox WHERE outbox.connection = contacts.connection
+                            AND outbox.messageId <= messages.agentMessage)))
+                    """
+            ).count
+            return transfers + messages
+        }
+    }
+
+    private static let unfinished = "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+
+    /// Received texts that were not read; oldest first.
+    public func newMessages() throws(EngineError) -> [TextMessage] {
+        try read { db in try TextMessage.fetchAll(db, where: "direction = 'receive' AND messages.state = 'new'") }
+    }
+
+    /// The message of this id; nil if there is none.
+    public func message(id: Int64) throws(EngineError) -> TextMessage? {
+        try read { db in try TextMessage.fetch(db, id: id) }
+    }
+
+    /// Marks received texts as read.
+    public func markRead(_ ids: [Int64]) throws(EngineError) {
+        try write { db in
+            for id in ids {
+                try db.execute(
+                    sql: "UPDATE messages SET state = 'read' WHERE id = ? AND state = 'new'", arguments: [id])
+            }
+        }
+    }
+
+    /// The preview of an inline file: content type (`i.image/png`) and bytes; nil if none came.
+    public func preview(transfer id: Int64) throws(EngineError) -> (type: String, bytes: [UInt8])? {
+        try read { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT type, body FROM parts WHERE transfer = ? AND number = 0", arguments: [id])
+            guard let row, let bytes = row.bytes("body") else { return nil }
+            return (row["type"] ?? "", bytes)
+        }
+    }
+}
+
+/// Whether a wish is as far as `--no-wait` waits for.
+extension Profile {
+    /// Whether the offer (or inline file) is with the relay, or the transfer is over.
+    public func isOfferWithRelay(_ id: Int64) throws(EngineError) -> Bool {
+        try read { db in
+            let transfer = try Transfer.known(db, id: id)
+            if transfer.state.isEnded || (!transfer.isInline && transfer.state != .offered) { return true }
+            guard let message = transfer.isInline ? transfer.farewell : transfer.offerMessage else { return false }
+            return try Self.isDelivered(db, contact: transfer.contact, through: message)
+        }
+    }
+
+    /// Whether the acceptance is with the relay, or the transfer is over.
+    public func isAcceptanceWithRelay(_ id: Int64) throws(EngineError) -> Bool {
+        try read { db in
+            let transfer = try Transfer.known(db, id: id)
+            guard !transfer.state.isEnded, let connection = transfer.connection else { return transfer.state.isEnded }
+            switch try AgentStore.state(db, connection) {
+            case .joined, .greeting, .connected, .deleting, .failed, nil: return true
+            case .creating, .offered, .confirmed, .allowing, .joining: return false
+            }
+        }
+    }
+
+    /// Whether the received file is complete and x.file.ok is with the relay or peer.
+    public func isConfirmationWithRelay(_ id: Int64) throws(EngineError) -> Bool {
+        try read { db in
+            let transfer = try Transfer.known(db, id: id)
+            guard transfer.state == .complete else { return false }
+            guard let connection = transfer.connection else { return true }
+            return try AgentStore.isDelivered(db, connection, through: transfer.farewell ?? 0)
+        }
+    }
+
+    /// Whether a text is with the relay.
+    public func isWithRelay(message id: Int64) throws(EngineError) -> Bool {
+        try read { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT contact, state, agentMessage FROM messages WHERE id = ?", arguments: [id])
+            guard let row else { throw EngineError.noSuchTransfer(id) }
+            guard row["state"] == "stored", let message = row["agentMessage"] as Int64? else { return false }
+            return try Self.isDelivered(db, contact: row["contact"], through: message)
+        }
+    }
+
+    private static func isDelivered(_ db: GRDB.Database, contact: Int64, through message: Int64) throws -> Bool {
+        guard let connection = try Contact.fetch(db, id: contact)?.connection else { return true }
+        return try AgentStore.isDelivered(db, connection, through: message)
+    }
+}

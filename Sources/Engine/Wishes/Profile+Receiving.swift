@@ -1,0 +1,115 @@
+import AgentLink
+import ChatProtocol
+import ChunkIO
+import Database
+import GRDB
+import SystemPackage
+import TransferCore
+
+extension Profile {
+    /// Checks that all of these can be accepted now, before the first is.
+    ///
+    /// Those that are accepted, active or complete already are left as they are: waiting for them goes on.
+    /// - Throws: `noSuchTransfer`, `wrongState`.
+    public func checkAcceptable(_ ids: [Int64]) throws(EngineError) {
+        try read { db in
+            for id in ids { try Self.checkAcceptable(try Transfer.known(db, id: id)) }
+        }
+    }
+
+    /// Accepts an offer: reserves the destination, then records the acceptance, which the engine sends. An inline file, which
+    /// is here already, is moved out at once.
+    ///
+    /// Repeated, it gives the transfer as it is.
+    /// - Parameters:
+    ///   - output: an existing directory, or an exact path whose parent exists; nil is `~/Downloads`.
+    ///   - requiresDirectory: several transfers are accepted into `output`.
+    ///   - mayBeExecutable: whether the offer was shown with its execute bits.
+    /// - Throws: `noSuchTransfer`, `wrongState`, `destination`.
+    @discardableResult
+    public func requestAccept(
+        _ id: Int64, into output: String? = nil, requiresDirectory: Bool = false, mayBeExecutable: Bool = false
+    ) async throws(EngineError) -> Transfer {
+        let transfer = try read { db in try Transfer.known(db, id: id) }
+        try Self.checkAcceptable(transfer)
+        guard transfer.state == .offered || transfer.isWaitingInInbox else { return transfer }
+        let reservation: Reservation
+        do {
+            let destination =
+                try output.map { try Destination(output: $0, requiresDirectory: requiresDirectory) }
+                ?? Destination.downloads()
+            if let size = transfer.size { try destination.requireSpace(for: Int64(clamping: size)) }
+            reservation = try destination.reserve(FileName(sanitizing: transfer.name))
+        } catch {
+            throw .destination("\(error)")
+        }
+        do {
+            if transfer.isInline { return try await moveOut(transfer, to: reservation, mayBeExecutable) }
+            return try recordAcceptance(of: id, reservation.record, mayBeExecutable)
+        } catch {
+            try? await reservation.discard()
+            throw error as? EngineError ?? EngineError(any: error, database: database)
+        }
+    }
+
+    private static func checkAcceptable(_ transfer: Transfer) throws(EngineError) {
+        guard transfer.direction == .receive else {
+            throw .wrongState(transfer.id, transfer.state, "accepted: it is going out")
+        }
+        switch transfer.state {
+        case .offered, .accepted, .active, .complete: break
+        case .sent, .declined, .cancelled, .failed: throw .wrongState(transfer.id, transfer.state, "accepted")
+        }
+    }
+
+    private func recordAcceptance(
+        of id: Int64, _ record: ReservationRecord, _ mayBeExecutable: Bool
+    ) throws(EngineError) -> Transfer {
+        try write { db in
+            var transfer = try Transfer.known(db, id: id)
+            // Another command, or the sender, was faster.
+            guard transfer.state == .offered, let invitation = transfer.invitation else {
+                throw EngineError.wrongState(id, transfer.state, "accepted")
+            }
+            transfer.connection = try AgentStore.insertJoiner(
+                db, kind: .file, link: invitation, info: ChatText.acceptance(name: transfer.name), now: unixNow())
+            transfer.state = .accepted
+            transfer.waiting = .peer
+            transfer.destination = record.text
+            transfer.path = record.finalPath.string
+            if !mayBeExecutable { transfer.mode = transfer.mode.map { $0 & 0o666 } }
+            try transfer.update(db, now: unixNow())
+            return transfer
+        }
+    }
+
+    /// Writes an inline file, which is complete in the profile, to its destination.
+    private func moveOut(
+        _ transfer: Transfer, to reservation: Reservation, _ mayBeExecutable: Bool
+    ) async throws -> Transfer {
+        let bytes = try read { db in try InlineContent.whole(db, transfer: transfer.id) }
+        if !bytes.isEmpty { _ = try await reservation.writer().write(bytes, at: 0, expecting: nil) }
+        let attributes = FileAttributes(
+            mode: transfer.mode, mayBeExecutable: mayBeExecutable, modificationTimeInSeconds: transfer.modifiedAt)
+        let file: FinishedFile
+        do { file = try await reservation.finish(attributes, size: Int64(bytes.count)) } catch {
+            throw EngineError.destination("\(error)")
+        }
+        return try write { db in
+            var stored = try Transfer.known(db, id: transfer.id)
+            stored.path = file.path.string
+            try InlineContent.removeAll(db, transfer: transfer.id)
+            try stored.update(db, now: unixNow())
+            return stored
+        }
+    }
+}
+
+extension InlineContent {
+    /// All bytes of an inline file that is here.
+    static func whole(_ db: GRDB.Database, transfer: Int64) throws -> [UInt8] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT body FROM parts WHERE transfer = ? AND number > 0 ORDER BY number", arguments: [transfer])
+        return rows.reduce(into: []) { $0 += $1.bytes("body") ?? [] }
+    }
+}

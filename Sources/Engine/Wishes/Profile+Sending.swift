@@ -1,0 +1,106 @@
+import AgentLink
+import Database
+import GRDB
+import TransferCore
+
+/// What the user wants to send.
+public struct SendRequest: Sendable {
+    /// The contact's local name.
+    public var contact: String
+    /// The file; nil if it is only a text.
+    public var path: String?
+    /// The name that the recipient sees; nil: the file's own.
+    public var name: String?
+    /// A text to go with it, or alone.
+    public var text: String?
+    /// Whether the file travels inside messages; nil: up to 64 KiB with a text it does.
+    public var isInline: Bool?
+    /// A small picture to be shown with an inline file.
+    public var preview: String?
+    /// `auto` or `relay`.
+    public var lane = "auto"
+
+    /// A request to `contact`.
+    public init(contact: String) { self.contact = contact }
+}
+
+/// What a request to send made.
+public struct SendReceipt: Equatable, Sendable {
+    /// The transfer, if there is a file.
+    public var transfer: Int64?
+    /// The text, if it goes as a message of its own.
+    public var message: Int64?
+}
+
+extension Profile {
+    /// The largest file that goes inside a message by itself when a text comes with it, in bytes.
+    public static let inlineByDefault: UInt64 = 65_536
+    /// The largest preview, in bytes.
+    public static let previewLimit: UInt64 = 65_536
+
+    /// Records what is to be sent; nothing is hashed or read but an inline file.
+    /// - Throws: `noSuchContact`, `noSuchFile`, `notRegular`, `unreadable`, `contactFailed`, `tooLargeInline`, `usage`.
+    public func requestSend(_ request: SendRequest) throws(EngineError) -> SendReceipt {
+        guard request.path != nil || !(request.text ?? "").isEmpty else {
+            throw .usage("nothing to send: name a file or a text")
+        }
+        var source: SourceFile?
+        if let path = request.path { source = try SourceFile(path: path) }
+        let isInline =
+            source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
+        if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
+        let content =
+            try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
+        return try write { db in
+            let contact = try Contact.named(db, request.contact)
+            guard contact.state != .failed else {
+                throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
+            }
+            var receipt = SendReceipt()
+            if let text = request.text, !text.isEmpty {
+                receipt.message = try TextMessage.insert(
+                    db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
+            }
+            guard let source else { return receipt }
+            var transfer = try Self.makeTransfer(db, source, content: content, to: contact, request)
+            transfer.message = receipt.message
+            if !isInline { transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow()) }
+            try transfer.insert(db)
+            try db.execute(
+                sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [request.lane, transfer.id])
+            try content?.store(db, transfer: transfer.id)
+            receipt.transfer = transfer.id
+            // The text of an inline file travels in the message that announces it.
+            if isInline { receipt.message = nil }
+            return receipt
+        }
+    }
+
+    private static func makeTransfer(
+        _ db: GRDB.Database, _ source: SourceFile, content: InlineContent?, to contact: Contact, _ request: SendRequest
+    ) throws -> Transfer {
+        var transfer = Transfer(
+            id: try Meta.nextID(db), direction: .send, contact: contact, isInline: content != nil,
+            name: request.name ?? source.name, size: source.size,
+            chunkSize: content == nil ? ChunkPlan.defaultChunkSize : ChunkPlan.inlineChunkSize, now: unixNow())
+        transfer.path = source.path
+        transfer.sourceIdentity = source.identity
+        transfer.mode = source.mode
+        transfer.modifiedAt = source.modifiedAt
+        transfer.root = content?.root
+        if content != nil { transfer.state = .active }
+        return transfer
+    }
+
+    private func inlineContent(_ source: SourceFile, _ request: SendRequest) throws(EngineError) -> InlineContent {
+        let limit = try read { db in try self.inlineLimit(db) }
+        guard source.size <= limit else { throw .tooLargeInline(source.size, limit) }
+        var preview: SourceFile?
+        if let path = request.preview {
+            let file = try SourceFile(path: path)
+            guard file.size <= Self.previewLimit else { throw .tooLargeInline(file.size, Self.previewLimit) }
+            preview = file
+        }
+        return try InlineContent(file: source.contents(), preview: preview)
+    }
+}

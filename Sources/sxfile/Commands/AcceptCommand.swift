@@ -1,0 +1,116 @@
+import ArgumentParser
+import Engine
+
+/// `sxfile accept`.
+struct AcceptCommand: SessionCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accept", abstract: "Accept offers, and receive the files.",
+        discussion: """
+            Prints each file's final path. An existing directory after -o takes the files under their own names; anything \
+            else is the exact path of one file. Without -o they go to ~/Downloads. Nothing is ever overwritten.
+            """)
+    @Argument(help: "Offers, by id.", completion: .offers) var ids: [Int64] = []
+    @Flag(help: "All that wait.") var all = false
+    @Option(help: ArgumentHelp("With --all: only from this contact.", valueName: "contact"), completion: .contacts)
+    var from: String?
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("A directory, or the exact path.", valueName: "path"),
+        completion: .file())
+    var output: String?
+    @Flag(help: "Leave when the acceptance is with the relay.") var noWait = false
+    @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
+    var timeout: DurationArgument?
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    var isJSONOnStandardError: Bool { output == "-" }
+
+    func run(_ session: Session) async throws {
+        if output == "-" { throw CommandFailure.notYet("writing to standard output") }
+        let profile = try session.openProfile()
+        let chosen = try choose(profile)
+        guard let first = chosen.first else { return }
+        try profile.checkAcceptable(chosen)
+        var receiving = Receiving(session: session, profile: profile)
+        for id in chosen {
+            do {
+                try await profile.requestAccept(
+                    id, into: output, requiresDirectory: chosen.count > 1, mayBeExecutable: !all)
+                receiving.open.append(id)
+            } catch {
+                // The others are not to suffer for it.
+                guard chosen.count > 1 else { throw error }
+                receiving.note(CommandFailure(error))
+            }
+        }
+        try await receiving.run(first, noWait: noWait, timeout: timeout?.duration)
+    }
+
+    private func choose(_ profile: Profile) throws -> [Int64] {
+        guard all else {
+            if from != nil { throw CommandFailure.usage("--from goes with --all") }
+            if ids.isEmpty { throw CommandFailure.usage("name the offers by their ids, or use --all") }
+            var seen: Set<Int64> = []
+            return ids.filter { seen.insert($0).inserted }
+        }
+        if !ids.isEmpty { throw CommandFailure.usage("--all and ids do not go together") }
+        if let from { _ = try profile.contact(named: from) }
+        return try profile.transfers(.inbox).filter { from == nil || $0.peer == from }.map(\.id)
+    }
+}
+
+/// Waits for accepted files and prints where they are.
+private struct Receiving {
+    let session: Session
+    let profile: Profile
+    var open: [Int64] = []
+    var failures: [CommandFailure] = []
+
+    mutating func note(_ failure: CommandFailure) { failures.append(failure) }
+
+    mutating func run(_ subject: Int64, noWait: Bool, timeout: Duration?) async throws {
+        let ids = open
+        let reporter = ProgressReporter(console: session.console, profile: profile)
+        let printer = PathPrinter(console: session.console)
+        let isOver = try await isFulfilled(ids, noWait: noWait, timeout: timeout, reporter, printer)
+        reporter.end()
+        for id in ids {
+            guard let transfer = try profile.transfer(id: id) else { continue }
+            session.console.json("transfer", transfer.jsonMembers)
+            if let failure = transfer.endedFailure {
+                failures.append(failure)
+            } else if transfer.state == .complete || isOver {
+                session.console.detail(transfer.doneText)
+            } else {
+                failures.append(.queued(transfer.queuedText))
+            }
+        }
+        let worst = ExitStatus.worst(of: failures.map(\.status))
+        guard let told = failures.first(where: { $0.status == worst }) else { return }
+        for failure in failures where failure.message != told.message { session.console.report(failure) }
+        throw told
+    }
+
+    private func isFulfilled(
+        _ ids: [Int64], noWait: Bool, timeout: Duration?, _ reporter: ProgressReporter, _ printer: PathPrinter
+    ) async throws -> Bool {
+        guard let first = ids.first else { return true }
+        let ending = try await session.host(profile).run(
+            .wish(.transfer(first)), timeout: timeout,
+            until: { profile in
+                var isDone = true
+                for id in ids {
+                    guard let transfer = try profile.transfer(id: id) else { continue }
+                    reporter.look(transfer)
+                    if transfer.state == .complete {
+                        let isConfirmed = try transfer.isInline || profile.isConfirmationWithRelay(id)
+                        if isConfirmed { printer.print(transfer) } else { isDone = false }
+                    } else if !transfer.isFinished {
+                        isDone = try isDone && noWait && profile.isAcceptanceWithRelay(id)
+                    }
+                }
+                return isDone ? true : nil
+            }, progress: { reporter.take($0) })
+        if case .fulfilled = ending { return true }
+        return false
+    }
+}

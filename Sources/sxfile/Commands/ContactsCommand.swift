@@ -1,0 +1,111 @@
+import ArgumentParser
+import Engine
+
+/// `sxfile contacts`.
+struct ContactsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "contacts", abstract: "List and care for contacts.",
+        subcommands: [List.self, Rename.self, Remove.self, Verify.self], defaultSubcommand: List.self)
+
+    /// `contacts list`.
+    struct List: SessionCommand {
+        static let configuration = CommandConfiguration(abstract: "List the contacts.")
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            for contact in try session.openProfile().contacts() {
+                var fields = [contact.name, contact.state.rawValue]
+                if contact.isVerified { fields.append("verified") }
+                if let reason = contact.reason { fields.append(PlainText.escaped(reason)) }
+                session.console.result(fields.joined(separator: "\t"))
+                session.console.json("contact", contact.jsonMembers)
+            }
+        }
+    }
+
+    /// `contacts rename`.
+    struct Rename: SessionCommand {
+        static let configuration = CommandConfiguration(abstract: "Give a contact another local name.")
+        @Argument(help: "The name now.", completion: .contacts) var old: String
+        @Argument(help: "The name from now on.") var new: String
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            let profile = try session.openProfile()
+            try profile.rename(contact: old, to: new)
+            session.console.result(new)
+            session.console.json("contact", try profile.contact(named: new).jsonMembers)
+        }
+    }
+
+    /// `contacts remove`.
+    struct Remove: SessionCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a contact.", discussion: "Unfinished transfers with it end; files that arrived stay.")
+        @Argument(help: "The contact.", completion: .contacts) var name: String
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            let profile = try session.openProfile()
+            var contact = try profile.contact(named: name)
+            try profile.removeContact(name)
+            await session.host(profile).wakeRunningEngine()
+            contact.state = .removed
+            session.console.result(name)
+            session.console.json("contact", contact.jsonMembers)
+        }
+    }
+
+    /// `contacts verify`.
+    struct Verify: SessionCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the security code of a contact.",
+            discussion: """
+                Both sides see the same code if nobody stands between them. Compare it by telephone or in person; --code \
+                with what the other side reads out marks the contact as verified, or ends with 5 if it differs.
+                """)
+        @Argument(help: "The contact.", completion: .contacts) var name: String
+        @Option(help: ArgumentHelp("The code that the other side sees.", valueName: "code")) var code: String?
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            let profile = try session.openProfile()
+            guard let own = try profile.securityCode(contact: name) else {
+                throw CommandFailure(.failed, "'\(name)' is not connected yet: there is no code to compare")
+            }
+            if let code {
+                guard Self.plain(code) == Self.plain(own) else {
+                    try profile.setVerified(name, false)
+                    throw CommandFailure(
+                        .integrity, "the codes differ: somebody may stand between you and '\(name)'",
+                        hint: "check for a slip; else remove the contact and make a new one by a safer way")
+                }
+                try profile.setVerified(name, true)
+            }
+            session.console.result(own)
+            session.console.json(
+                "contact", try profile.contact(named: name).jsonMembers + [("securityCode", .string(own))])
+        }
+
+        private static func plain(_ code: String) -> String {
+            String(code.lowercased().filter { !$0.isWhitespace && $0 != "-" })
+        }
+    }
+}
+
+extension CompletionKind {
+    /// Names of contacts, asked of the program itself.
+    static var contacts: CompletionKind {
+        .shellCommand("sxfile contacts list 2>/dev/null | cut -f1")
+    }
+
+    /// Ids of unfinished transfers.
+    static var transfers: CompletionKind {
+        .shellCommand("sxfile status 2>/dev/null | cut -f1")
+    }
+
+    /// Ids of what waits in the inbox.
+    static var offers: CompletionKind {
+        .shellCommand("sxfile inbox 2>/dev/null | cut -f1")
+    }
+}

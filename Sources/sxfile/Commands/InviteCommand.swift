@@ -1,0 +1,68 @@
+import ArgumentParser
+import Engine
+
+/// `sxfile invite`.
+struct InviteCommand: SessionCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invite", abstract: "Make a one-time link for a new contact.",
+        discussion: """
+            Give the link to one person, by a way you trust; whoever joins it first becomes the contact. Any later run of \
+            sxfile completes the connection.
+            """)
+    @Option(name: .customLong("as"), help: ArgumentHelp("The contact's local name.", valueName: "name"))
+    var name: String?
+    @Option(help: ArgumentHelp("Stay that long until the contact is connected (30s, 5m, 2h).", valueName: "duration"))
+    var wait: DurationArgument?
+    @OptionGroup(title: "Global options") var global: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let profile = try session.openProfile()
+        let contact = try profile.requestInvite(as: name)
+        let link = try await makeLink(contact, profile, session)
+        session.console.result(link)
+        session.console.json("link", [("link", .string(link)), ("contact", .string(contact.name))])
+        guard let wait else { return }
+        let ending = try await session.host(profile).run(
+            .wish(.contact(contact.id)), timeout: wait.duration, until: { try $0.settledContact(contact.id) })
+        guard case .fulfilled(let made) = ending else {
+            throw CommandFailure.queued("nobody has joined the link yet")
+        }
+        session.console.detail("\(made.name) is connected")
+        session.console.json("contact", made.jsonMembers)
+    }
+
+    /// A link that was never shown is of no use: without one the contact goes again.
+    private func makeLink(_ contact: Contact, _ profile: Profile, _ session: Session) async throws -> String {
+        do {
+            let ending = try await session.host(profile).run(
+                .wish(.contact(contact.id)),
+                until: { profile in
+                    if let link = try profile.invitationLink(contact: contact.id) { return link }
+                    _ = try profile.settledContact(contact.id)
+                    return nil
+                })
+            guard case .fulfilled(let link) = ending else { throw CommandFailure(.failed, "no link was made") }
+            return link
+        } catch {
+            try? profile.removeContact(contact.name)
+            throw error
+        }
+    }
+}
+
+extension Profile {
+    /// The contact once it is connected; nil before.
+    /// - Throws: why it failed.
+    func settledContact(_ id: Int64) throws -> Contact? {
+        guard let contact = try contact(id: id) else { throw CommandFailure(.notFound, "the contact was removed") }
+        switch contact.state {
+        case .invited, .connecting: return nil
+        case .connected: return contact
+        case .failed:
+            throw CommandFailure(
+                ExitStatus(contact.failure ?? .failed), contact.reason ?? "the connection failed",
+                hint: "`sxfile contacts remove \(contact.name)` clears it away; ask for a new link")
+        case .removed: throw CommandFailure(.notFound, "the contact was removed")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Engine
+
+/// How a transfer ended, in words and exit codes.
+extension Transfer {
+    /// What a command that waited for it exits with.
+    var outcome: ExitStatus {
+        switch state {
+        case .complete: .done
+        case .declined, .cancelled: .cancelled
+        case .failed: failure.map(ExitStatus.init) ?? .failed
+        case .sent where isFinished: .failed
+        case .offered, .accepted, .active, .sent: waiting == .space ? .destination : .queued
+        }
+    }
+
+    /// What to report when it ended without being complete; nil while it goes on, and when it is complete.
+    var endedFailure: CommandFailure? {
+        guard isFinished, outcome != .done else { return nil }
+        let why = reason.map { ": \($0)" } ?? ""
+        let who = endedBy == .peer ? peer : "you"
+        switch state {
+        case .declined: return CommandFailure(.cancelled, "\(who) declined transfer \(id)\(why)", code: "declined")
+        case .cancelled: return CommandFailure(.cancelled, "transfer \(id) was cancelled by \(who)\(why)")
+        case .sent:
+            return CommandFailure(.failed, "transfer \(id) was sent, but \(peer) has not confirmed it in time")
+        case .complete, .offered, .accepted, .active, .failed:
+            return CommandFailure(outcome, "transfer \(id) failed\(why)")
+        }
+    }
+
+    /// What is said when a command stops waiting for it.
+    var queuedText: String {
+        let what = waitingText ?? "it goes on later"
+        return "transfer \(id) is \(state.rawValue): \(what)"
+    }
+
+    /// What is said when it is done, or as far as `--no-wait` waits.
+    var doneText: String {
+        switch (direction, state) {
+        case (.send, .complete): "\(peer) has \(name)"
+        case (.send, _): "the offer of \(name) is with the relay; `sxfile resume` goes on with it"
+        case (.receive, .complete): "\(name) from \(peer) is complete"
+        case (.receive, _): "the acceptance of \(name) is with the relay; `sxfile resume` goes on with it"
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Glibc
+import Synchronization
+
+/// The write end of the pipe that signals go to. Written once, before a handler is installed; handlers only read it.
+nonisolated(unsafe) private var signalPipe: Int32 = -1
+
+/// SIGINT, SIGTERM and SIGHUP: the first one asks to save and leave, the second forces.
+enum Signals {
+    /// The first signal that came, or 0.
+    private static let first = Atomic<Int32>(0)
+    /// Whether the process only waits for input: nothing is to be saved.
+    private static let isReading = Atomic<Bool>(false)
+
+    /// The signal that ends this process, if one came.
+    static var received: Int32? {
+        let number = first.load(ordering: .acquiring)
+        return number == 0 ? nil : number
+    }
+
+    /// Listens; `stop` is called at the first signal, from a thread of its own.
+    static func listen(_ stop: @escaping @Sendable (Int32) -> Void) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        signalPipe = ends[1]
+        let input = ends[0]
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { number in
+            let saved = errno
+            var byte = UInt8(truncatingIfNeeded: number)
+            _ = Glibc.write(signalPipe, &byte, 1)
+            errno = saved
+        }
+        action.sa_flags = Int32(SA_RESTART)
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            // nohup means what it says.
+            var before = sigaction()
+            sigaction(number, nil, &before)
+            if number == SIGHUP, isIgnored(before) { continue }
+            sigaction(number, &action, nil)
+        }
+        // Whoever started us may have blocked them.
+        var all = sigset_t()
+        sigemptyset(&all)
+        for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&all, number) }
+        pthread_sigmask(SIG_UNBLOCK, &all, nil)
+        signal(SIGPIPE, SIG_IGN)
+        start { watch(input, stop) }
+    }
+
+    /// Runs `body`, which may block for input, so that a signal ends the process at once.
+    static func whileReading<Value>(_ body: () throws -> Value) rethrows -> Value {
+        isReading.store(true, ordering: .releasing)
+        defer { isReading.store(false, ordering: .releasing) }
+        return try body()
+    }
+
+    private static func watch(_ input: Int32, _ stop: @Sendable (Int32) -> Void) {
+        while true {
+            var number: UInt8 = 0
+            let count = read(input, &number, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count == 1 else { return }
+            let isFirst = first.load(ordering: .acquiring) == 0
+            if !isFirst || isReading.load(ordering: .acquiring) { _exit(128 + Int32(number)) }
+            first.store(Int32(number), ordering: .releasing)
+            stop(Int32(number))
+        }
+    }
+
+    private static func isIgnored(_ action: sigaction) -> Bool {
+        unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// A detached thread: it lives as long as the process.
+    private static func start(_ body: @escaping @Sendable () -> Void) {
+        let box = Unmanaged.passRetained(ThreadBody(body))
+        var thread = pthread_t()
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument { Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run() }
+                return nil
+            }, box.toOpaque())
+        if result == 0 { pthread_detach(thread) } else { box.release() }
+    }
+
+    private final class ThreadBody: Sendable {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+}
