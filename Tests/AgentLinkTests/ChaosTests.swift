@@ -7,18 +7,23 @@ import Testing
 
 /// Two links and a relay with a bad network in between.
 @Suite(.serialized) struct ChaosTests {
+    /// More of them on request: `SXFILE_CHAOS_SEEDS=100,101`.
+    static let seeds: [UInt64] =
+        ProcessInfo.processInfo.environment["SXFILE_CHAOS_SEEDS"]?.split(separator: ",").compactMap { UInt64($0) } ?? [
+            1, 2,
+        ]
     static let stored = 120
     static let bulk = 80
 
     /// Connections are cut, delayed, swallowed, refused; nothing is lost, repeated or out of order.
-    @Test(.timeLimit(.minutes(3)), arguments: [1, 2] as [UInt64]) func badNetwork(seed: UInt64) async throws {
+    @Test(.timeLimit(.minutes(3)), arguments: seeds) func badNetwork(seed: UInt64) async throws {
         try await run(seed: seed, rounds: 12) { world, turn in
             if turn % 3 == 0 { world.forwarder.cutAll() }
         }
     }
 
     /// Orderly stops and starts on top: what was refused or unacknowledged goes on, byte for byte.
-    @Test(.timeLimit(.minutes(3)), arguments: [3, 4] as [UInt64]) func stops(seed: UInt64) async throws {
+    @Test(.timeLimit(.minutes(3)), arguments: seeds) func stops(seed: UInt64) async throws {
         try await run(seed: seed, rounds: 10) { world, turn in
             let peer = Bool.random(using: &world.dice) ? world.alice : world.bob
             await peer.stop()
@@ -28,7 +33,7 @@ import Testing
     }
 
     /// Kills of either link and restarts of the relay: stored messages are all there, in order, once; bulk may be lost.
-    @Test(.timeLimit(.minutes(3)), arguments: [5, 6, 7] as [UInt64]) func kills(seed: UInt64) async throws {
+    @Test(.timeLimit(.minutes(3)), arguments: seeds) func kills(seed: UInt64) async throws {
         try await run(seed: seed, rounds: 14, mayLoseBulk: true) { world, turn in
             switch Int.random(in: 0..<5, using: &world.dice) {
             case 0, 1:
