@@ -124,6 +124,6 @@ let package = Package(
                 "Primitives", nioCore, nioPosix, logging, system, grdb,
             ]),
         // The program itself, in temporary homes.
-        tests("CommandLineTests"),
+        tests("CommandLineTests", []),
     ]
 )

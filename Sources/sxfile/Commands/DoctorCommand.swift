@@ -2,6 +2,7 @@ import ArgumentParser
 import ChunkIO
 import Engine
 import Glibc
+import NIOCore
 import NIOPosix
 import SMPClient
 import SMPProtocol
@@ -93,11 +94,12 @@ private struct Examination {
         }
         if servers.isEmpty { tell("relay", .failed, EngineError.noRelay.description) }
         for server in servers {
-            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            var timeouts = SMPClient.Timeouts()
+            timeouts.connect = .seconds(10)
             do throws(SMPClientError) {
                 let start = ContinuousClock.now
                 let client = try await SMPClient.connect(
-                    to: server, on: loop, deadlines: SMPClientDeadlines(connect: 10, command: 10),
+                    to: server, on: MultiThreadedEventLoopGroup.singleton, timeouts: timeouts,
                     logger: session.logger("relay"))
                 let time = (ContinuousClock.now - start) / .milliseconds(1)
                 tell("relay", nil, "\(server.display): SMP version \(client.version), \(Int(time)) ms")
@@ -105,7 +107,7 @@ private struct Examination {
             } catch {
                 switch error {
                 case .identity: tell("relay", .integrity, error.description)
-                case .unreachable, .incompatible, .timedOut, .closed: tell("relay", .relay, error.description)
+                case .unreachable, .incompatible, .garbage, .timedOut, .closed: tell("relay", .relay, error.description)
                 }
             }
         }
