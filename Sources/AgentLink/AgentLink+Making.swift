@@ -35,7 +35,11 @@ extension AgentLink {
             case .joining: try await join(connection)
             case .allowing: try await allow(connection)
             case .deleting: try await delete(connection)
-            case .offered, .confirmed, .joined, .greeting, .connected:
+            case .greeting:
+                if connection.subscription == .none { subscribe(connection) }
+                flush(connection)
+                try await greet(connection)
+            case .offered, .confirmed, .joined, .connected:
                 if connection.subscription == .none { subscribe(connection) }
                 flush(connection)
             case .failed: break
@@ -53,7 +57,8 @@ extension AgentLink {
 
     private func create(_ connection: Connection) async throws(AgentLinkError) {
         let queue = try await makeQueue(for: connection)
-        guard connection.row.state == .creating else { return }
+        // Deleted meanwhile: the row has to know the queue, so that it is deleted as well.
+        guard connection.row.state == .creating else { return try install(queue, on: connection) }
         let keys = AgreementKeys()
         let link = ConnectionLink.invitation(
             queues: [queue.uri], parameters: keys.publicParameters.text, versions: AgentEnvelope.versions)
@@ -83,7 +88,8 @@ extension AgentLink {
     private func join(_ connection: Connection) async throws(AgentLinkError) {
         // Our confirmation is on its way.
         if connection.window.count > 0 { return flush(connection) }
-        if connection.row.sentID == 1, connection.receive != nil {
+        // It has arrived; the number may be higher after a restart.
+        if connection.row.sentID >= 1, connection.receive != nil {
             connection.row.state = .joined
             let row = connection.row
             return try storage { db in try row.update(db) }
@@ -147,7 +153,7 @@ extension AgentLink {
     private func request(_ connection: Connection, _ address: QueueURI) async throws(AgentLinkError) {
         if connection.receive == nil {
             let queue = try await makeQueue(for: connection, or: address.server)
-            guard connection.row.state == .joining else { return }
+            guard connection.row.state == .joining else { return try install(queue, on: connection) }
             connection.row.agreementKeys = AgreementKeys().encoded()
             try install(queue, on: connection)
         }
@@ -174,11 +180,27 @@ extension AgentLink {
         case .error(.quota): throw .relayRefused("the address has too many requests waiting; try again later")
         case let other: throw .relayRefused("\(address.server.display) refused the request: \(other.name)")
         }
+        // The owner may have answered before this, or the engine given up.
+        guard connection.row.state == .joining else { return }
         connection.row.role = .initiator
         connection.row.link = link.description
         connection.row.state = .offered
         let row = connection.row
         try storage { db in try row.update(db) }
+    }
+
+    /// Slow flow, joiner: secures our queue with the peer's key and says HELLO, once.
+    private func greet(_ connection: Connection) async throws(AgentLinkError) {
+        guard connection.row.role == .joiner, let receive = connection.receive, !receive.row.senderKey.isEmpty else {
+            return
+        }
+        if !receive.row.secured { try await secureOwn(connection, receive) }
+        guard connection.row.state == .greeting, var row = connection.receive?.row else { return }
+        // The key has served; without it HELLO counts as said.
+        row.senderKey = []
+        let greeted = row
+        try store([.hello], on: connection) { db, _ in try greeted.save(db) }
+        connection.receive?.row = greeted
     }
 
     // MARK: Deleting
@@ -235,7 +257,8 @@ extension AgentLink {
         let response = try await perform(
             .new(
                 ClientCommand.NewQueue(
-                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password)
+                    recipientKey: .x25519(auth.publicKey), agreementKey: agreement.publicKey, password: server.password,
+                    isSenderSecured: configuration.makesSenderSecuredQueues)
             ),
             on: server, entity: [], authorization: .x25519(auth))
         switch response {

@@ -12,16 +12,23 @@ extension AgentLink {
     static let storedEvery = 128
     /// After a subscription's OK a waiting message comes at once; after this long without one the queue counts as empty.
     static let drainDelay = TimeAmount.milliseconds(300)
+    /// After an acknowledgement's plain OK, the time without another message that makes a queue count as empty.
+    static let quietDelay = TimeAmount.milliseconds(20)
+    /// A subscription that failed for a passing reason is tried again after this long.
+    static let resubscribeDelay = TimeAmount.seconds(2)
 
     // MARK: Subscriptions
 
     /// Asks the relay for everything that waits in our queue and for what comes.
     func subscribe(_ connection: Connection) {
-        guard let receive = connection.receive, connection.subscription == .none, !isStopping else { return }
+        guard let receive = connection.receive, connection.subscription == .none, !isStopping,
+            connection.row.state != .deleting, connection.row.state != .failed
+        else { return }
         need(receive.server)
         let slot = slot(receive.server)
         guard let client = slot.client else { return }
         connection.subscription = .subscribing
+        connection.subscriptionSerial += 1
         let id = connection.row.id
         let generation = slot.generation
         client.submit(.subscribe, entity: receive.row.recipientID, authorization: .x25519(receive.auth))
@@ -38,12 +45,11 @@ extension AgentLink {
         switch outcome {
         case .success(.ok), .success(.subscribed):
             connection.subscription = .draining
+            let serial = connection.subscriptionSerial
             loop.scheduleTask(in: Self.drainDelay) { [weak self] in
                 self?.assumeIsolated { link in
-                    guard let connection = link.connections[id] else { return }
-                    if connection.subscription == .draining, connection.unacknowledged == nil {
-                        link.drained(connection)
-                    }
+                    guard let connection = link.connections[id], connection.subscriptionSerial == serial else { return }
+                    if connection.subscription == .draining { link.drained(connection) }
                 }
             }
         case .success(.message): break  // it comes as a push too
@@ -51,13 +57,43 @@ extension AgentLink {
             connection.subscription = .idle
             if connection.row.state != .deleting { fail(id, .queueGone) }
         case .success(let other):
-            connection.subscription = .idle
             logger.error("a relay answered SUB with \(other.name)")
+            subscribeLater(connection)
         case .failure: slot(receive.server).client?.close()
         }
     }
 
+    /// Gives a subscription up and asks for it again in a while: what is not acknowledged comes again.
+    private func subscribeLater(_ connection: Connection) {
+        connection.unsubscribed()
+        let id = connection.row.id
+        loop.scheduleTask(in: Self.resubscribeDelay) { [weak self] in
+            self?.assumeIsolated { link in
+                if let connection = link.connections[id] { link.subscribe(connection) }
+            }
+        }
+    }
+
+    /// The relay had nothing more when it answered; a sender at work may have by now. Asked once in a while: telling the
+    /// engine at every message that a fast recipient has caught up would cost more than the message.
+    private func lookForDrain(_ connection: Connection) {
+        guard !connection.isDrainLookedFor else { return }
+        connection.isDrainLookedFor = true
+        let id = connection.row.id
+        loop.scheduleTask(in: Self.quietDelay) { [weak self] in
+            self?.assumeIsolated { link in
+                guard let connection = link.connections[id] else { return }
+                connection.isDrainLookedFor = false
+                link.drained(connection)
+            }
+        }
+    }
+
+    /// The queue is empty, unless a message or the answer to an ACK is still under way.
     private func drained(_ connection: Connection) {
+        guard connection.unacknowledged == nil, connection.acknowledging == 0,
+            connection.subscription == .draining || connection.subscription == .idle
+        else { return }
         connection.subscription = .idle
         if connection.isSendQueueGone {
             fail(connection.row.id, .queueGone)
@@ -72,25 +108,39 @@ extension AgentLink {
     func receive(_ push: SMPPush, from server: SMPServer, generation: Int) {
         guard slot(server).generation == generation, !isStopping,
             let id = recipients[RecipientAddress(server: server.identity, id: push.entity)],
-            let connection = connections[id]
+            let connection = connections[id], connection.row.state != .deleting, connection.row.state != .failed
         else { return }
         activity &+= 1
         switch push.event {
-        case .message(let messageID, let body):
-            connection.subscription = .draining
-            connection.unacknowledged = messageID
-            do throws(AgentLinkError) {
-                try handle(body, relayID: messageID, on: connection)
-            } catch {
-                // Not acknowledged: it comes again with the next subscription.
-                logger.error("connection \(id): \(error)")
-                if case .storage = error { fail(id, error) } else { acknowledge(connection) }
-            }
+        case .message(let messageID, let body): receive(body, relayID: messageID, on: connection)
         case .end:
-            connection.subscription = .idle
+            connection.unsubscribed()
+            connection.subscription = .taken
             logger.error("the subscription of connection \(id) was taken by another program")
             tell(.subscriptionTaken(id))
         case .deleted: fail(id, .queueGone)
+        }
+    }
+
+    private func receive(_ body: ArraySlice<UInt8>, relayID: [UInt8], on connection: Connection) {
+        // One at a time; a relay that pushes more has to repeat it.
+        guard connection.unacknowledged == nil, connection.subscription != .taken else { return }
+        connection.subscription = .draining
+        connection.unacknowledged = relayID
+        // It came before the relay's connection was lost, and the engine is not done with it.
+        if connection.held.contains(where: { $0.relayID == relayID }) { return }
+        let (ratchet, row, receive) = (connection.ratchet, connection.row, connection.receive)
+        do throws(AgentLinkError) {
+            try handle(body, relayID: relayID, on: connection)
+        } catch {
+            logger.error("connection \(connection.row.id): \(error)")
+            guard case .storage = error else { return acknowledge(connection) }
+            // A full disk, for one: nothing has happened, and it comes again with the next subscription.
+            if connection.row.sentID == row.sentID {
+                (connection.ratchet, connection.row, connection.receive) = (ratchet, row, receive)
+                connection.isChainNew = false
+            }
+            subscribeLater(connection)
         }
     }
 
@@ -128,7 +178,7 @@ extension AgentLink {
 
     /// Our queue was full and is empty again: says so to the peer, whose sends were refused (A_QCONT).
     private func tellCapacity(_ connection: Connection) {
-        guard let receive = connection.receive, connection.row.state == .connected else { return }
+        guard let receive = connection.receive, connection.row.state == .connected, !connection.isRekeying else { return }
         do throws(AgentLinkError) {
             try store([.queueContinue(receive.senderAddress)], on: connection)
         } catch {
@@ -144,6 +194,11 @@ extension AgentLink {
     ) throws(AgentLinkError) {
         switch (connection.row.state, parameters) {
         case (.offered, .some(let parameters)):
+            try handleJoiner(
+                connection, version: version, parameters, encrypted, senderEndToEndKey: senderEndToEndKey,
+                senderKey: senderKey)
+        // We asked at a contact address; its owner is faster than the relay's answer to us.
+        case (.joining, .some(let parameters)) where connection.send == nil:
             try handleJoiner(
                 connection, version: version, parameters, encrypted, senderEndToEndKey: senderEndToEndKey,
                 senderKey: senderKey)
@@ -180,6 +235,7 @@ extension AgentLink {
         receive.use(peerKey: senderEndToEndKey)
         receive.row.senderKey = senderKey?.spki ?? []
         connection.row.agreementKeys = nil
+        connection.row.role = .initiator
         connection.row.agentVersion = min(version, AgentEnvelope.versions.upperBound)
         connection.row.sequence = .confirmed(hash: SHA256.hash(plain))
         connection.row.peerInfo = info
@@ -200,7 +256,7 @@ extension AgentLink {
         _ connection: Connection, version: UInt16, _ encrypted: ArraySlice<UInt8>, senderEndToEndKey: X25519PublicKey?,
         senderKey: AuthKey?
     ) throws(AgentLinkError) {
-        guard var ratchet = connection.ratchet, var receive = connection.receive, let send = connection.send else {
+        guard var ratchet = connection.ratchet, var receive = connection.receive, connection.send != nil else {
             throw .peer("a confirmation before ours")
         }
         let plain: [UInt8]
@@ -216,7 +272,8 @@ extension AgentLink {
         }
         if let senderEndToEndKey { receive.use(peerKey: senderEndToEndKey) }
         receive.row.senderKey = senderKey?.spki ?? []
-        let isFast = send.row.messagingMode
+        // Which flow it is the peer decided, by the mode of the queue that we made: with a key, we are to secure it.
+        let isFast = senderKey == nil
         connection.row.sequence = .confirmed(hash: SHA256.hash(plain))
         connection.row.peerInfo = info
         connection.row.state = isFast ? .connected : .greeting
@@ -230,21 +287,7 @@ extension AgentLink {
         if isFast {
             tell(.connected(connection.row.id, info: info))
         } else {
-            greet(connection)
-        }
-    }
-
-    /// Slow flow, joiner: secures our queue with the peer's key and says HELLO.
-    private func greet(_ connection: Connection) {
-        let id = connection.row.id
-        Task {
-            guard let connection = connections[id], let receive = connection.receive else { return }
-            do throws(AgentLinkError) {
-                if !receive.row.senderKey.isEmpty, !receive.row.secured { try await secureOwn(connection, receive) }
-                try store([.hello], on: connection)
-            } catch {
-                logger.error("connection \(id): \(error)")
-            }
+            advance(connection)
         }
     }
 
@@ -263,16 +306,16 @@ extension AgentLink {
             tell(.undecryptable(connection.row.id))
             return acknowledge(connection)
         }
-        let isNewChain = ratchet.receivingSteps != steps
         connection.ratchet = ratchet
         connection.receivedSinceStored += 1
+        // The new sending chain must not be forgotten once it is used; it is stored with what the message brings.
+        connection.isChainNew = ratchet.receivingSteps != steps
         guard case .message(let number, let previous, let message)? = try? AgentMessage(plain[...]) else {
             logger.warning("connection \(connection.row.id): an agent message of an unknown kind")
             try storePosition(connection)
             return acknowledge(connection)
         }
         let integrity = connection.row.sequence.receive(number, hash: SHA256.hash(plain), previous: Array(previous))
-        if isNewChain { try storePosition(connection, durable: true) }
         switch message {
         case .message(let body): try handleBody(body, number: number, integrity: integrity, on: connection)
         case .hello:
@@ -280,7 +323,7 @@ extension AgentLink {
             acknowledge(connection)
         case .queueContinue(let address):
             try storePosition(connection)
-            if let send = connection.send, address.senderID == send.row.senderID { retryFullQueue(connection) }
+            if let send = connection.send, address.senderID == send.row.senderID { peerHasRoom(connection) }
             acknowledge(connection)
         case .receipts, .rotation, .ready, .unknown:
             try storePosition(connection)
@@ -293,7 +336,9 @@ extension AgentLink {
     ) throws(AgentLinkError) {
         guard body.first == UInt8(ascii: "#") else {
             if connection.row.kind == .file, configuration.isBulk(body) {
-                return hold(Array(body), ids: number...number, integrity: integrity, on: connection)
+                return try hold(
+                    Array(body), first: number, total: 1, ids: number...number, integrity: integrity, isStored: false,
+                    on: connection)
             }
             return try deliver(Array(body), number: number, integrity: integrity, on: connection)
         }
@@ -308,40 +353,77 @@ extension AgentLink {
     private func handleSegment(
         _ segment: Segment, number: Int64, integrity: Integrity, on connection: Connection
     ) throws(AgentLinkError) {
-        let isBulk = connection.row.kind == .file
         if connection.assemblies[segment.first] == nil {
             try dropOldest(connection)
             connection.assemblies[segment.first] = Assembly(segment)
         }
-        connection.assemblies[segment.first]?.insert(segment, id: number)
-        guard let assembly = connection.assemblies[segment.first], assembly.isComplete else {
-            if !isBulk {
-                try storePosition(connection) { db in
-                    try SegmentRow.insert(db, connection.row.id, messageID: number, segment)
-                }
-            } else if connection.receivedSinceStored >= Self.storedEvery {
-                try storePosition(connection)
+        let isNew = connection.assemblies[segment.first]?.insert(segment, id: number) ?? false
+        guard let assembly = connection.assemblies[segment.first] else { return acknowledge(connection) }
+        // Only the head tells bulk from a message that must not be lost; without it the segments are stored.
+        let isBulk = connection.row.kind == .file && assembly.head.map(configuration.isBulk) ?? false
+        do throws(AgentLinkError) {
+            if !assembly.isComplete {
+                try keep(segment, isNew: isNew, number: number, isBulk: isBulk, on: connection)
+                if integrity != .ok, isBulk { tell(.gap(connection.row.id, integrity)) }
+                acknowledge(connection)
+            } else if isBulk {
+                let ids = (assembly.numbers.min() ?? number)...(assembly.numbers.max() ?? number)
+                connection.assemblies[segment.first] = nil
+                try hold(
+                    assembly.message(), first: segment.first, total: assembly.total, ids: ids, integrity: integrity,
+                    isStored: assembly.isStored, on: connection)
+            } else {
+                let last = assembly.numbers.max() ?? number
+                try deliver(
+                    assembly.message(), number: last, integrity: integrity, on: connection, assembled: segment.first)
+                connection.assemblies[segment.first] = nil
             }
-            if integrity != .ok, isBulk { tell(.gap(connection.row.id, integrity)) }
-            return acknowledge(connection)
+        } catch {
+            // It comes again; the others are acknowledged and have to stay.
+            var kept = assembly
+            if isNew { kept.remove(segment.number) }
+            connection.assemblies[segment.first] = kept
+            throw error
         }
-        connection.assemblies[segment.first] = nil
-        let first = assembly.numbers.min() ?? number
-        let last = assembly.numbers.max() ?? number
-        let message = assembly.message()
-        if isBulk, configuration.isBulk(message[...]) {
-            hold(message, ids: first...last, integrity: integrity, on: connection)
-        } else {
-            try deliver(message, number: last, integrity: integrity, on: connection, assembled: segment.first)
+    }
+
+    /// A segment of a message that is not whole: bulk stays in memory, for it can be asked for again.
+    private func keep(
+        _ segment: Segment, isNew: Bool, number: Int64, isBulk: Bool, on connection: Connection
+    ) throws(AgentLinkError) {
+        if !isBulk || connection.isChainNew {
+            try storePosition(connection) { db in
+                if isNew { try SegmentRow.insert(db, connection.row.id, messageID: number, segment) }
+            }
+            if isNew { connection.assemblies[segment.first]?.isStored = true }
+        } else if connection.receivedSinceStored >= Self.storedEvery {
+            try storePosition(connection)
         }
     }
 
     /// A whole bulk message: the engine acknowledges it when its bytes are safe.
-    private func hold(_ body: [UInt8], ids: ClosedRange<Int64>, integrity: Integrity, on connection: Connection) {
+    private func hold(
+        _ body: [UInt8], first: Int64, total: Int, ids: ClosedRange<Int64>, integrity: Integrity, isStored: Bool,
+        on connection: Connection
+    ) throws(AgentLinkError) {
+        let held = HeldBulk(
+            token: nextToken(connection.row.id), relayID: connection.unacknowledged, first: first, total: total,
+            ids: ids, integrity: integrity, body: body, isStored: isStored || connection.isChainNew)
+        if connection.isChainNew {
+            // The stored chain passes the message, so that the message has to be stored as well.
+            try storePosition(connection) { db in try SegmentRow.insert(db, connection.row.id, held: held) }
+        }
+        connection.held.append(held)
+        tellBulk(held, on: connection)
+    }
+
+    func nextToken(_ id: ConnectionID) -> BulkToken {
         nextBulkSerial += 1
-        let token = BulkToken(connection: connection.row.id, serial: nextBulkSerial)
-        connection.heldBulk = token
-        tell(.bulk(connection.row.id, ids: ids, integrity: integrity, body: body, token))
+        return BulkToken(connection: id, serial: nextBulkSerial)
+    }
+
+    func tellBulk(_ held: HeldBulk, on connection: Connection) {
+        tell(.bulk(connection.row.id, ids: held.ids, integrity: held.integrity, body: held.body, held.token))
     }
 
     /// A whole message: stored in the transaction that stores the chain, acknowledged, told.
@@ -350,11 +432,12 @@ extension AgentLink {
     ) throws(AgentLinkError) {
         connection.syncRow()
         let row = connection.row
-        let inbound = try storage { db in
+        let inbound = try storage(durable: connection.isChainNew) { db in
             try row.updatePosition(db)
             if let assembled { try SegmentRow.delete(db, row.id, first: assembled) }
             return try InboundRow.insert(db, row.id, messageID: number, integrity: integrity, body: body)
         }
+        connection.isChainNew = false
         connection.receivedSinceStored = 0
         acknowledge(connection)
         tell(.message(row.id, inbound: inbound, messageID: number, integrity: integrity, body: body))
@@ -363,18 +446,25 @@ extension AgentLink {
     private func handleHello(_ connection: Connection) throws(AgentLinkError) {
         guard connection.row.state == .greeting else { return try storePosition(connection) }
         connection.row.state = .connected
-        connection.syncRow()
-        let row = connection.row
-        try storage { db in try row.update(db) }
-        if row.role == .initiator { try store([.hello], on: connection) }
-        tell(.connected(row.id, info: row.peerInfo))
+        if connection.row.role == .initiator {
+            // Our HELLO and the state that it leads to are one step.
+            try store([.hello], on: connection, durable: true) { db, _ in try connection.row.update(db) }
+        } else {
+            connection.syncRow()
+            let row = connection.row
+            try storage(durable: true) { db in try row.update(db) }
+        }
+        connection.isChainNew = false
+        tell(.connected(connection.row.id, info: connection.row.peerInfo))
     }
 
     /// At most four messages are under assembly on one connection; the oldest gives way.
     private func dropOldest(_ connection: Connection) throws(AgentLinkError) {
         guard connection.assemblies.count >= 4, let oldest = connection.assemblies.keys.min() else { return }
+        if connection.assemblies[oldest]?.isStored == true {
+            try storage { db in try SegmentRow.delete(db, connection.row.id, first: oldest) }
+        }
         connection.assemblies[oldest] = nil
-        try storage { db in try SegmentRow.delete(db, connection.row.id, first: oldest) }
     }
 
     // MARK: Acknowledgements
@@ -386,13 +476,20 @@ extension AgentLink {
         _ token: BulkToken, checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }
     ) throws(AgentLinkError) {
         guard let connection = connections[token.connection] else { return }
+        let held = connection.held.first { $0.token == token }
+        let storedFirst = held.flatMap { $0.isStored ? $0.first : nil }
         // Early, so that the checkpoint of whole chunks goes with it.
-        if connection.receivedSinceStored >= Self.storedEvery / 2 {
-            try storePosition(connection, alongside: checkpoint)
+        if connection.receivedSinceStored >= Self.storedEvery / 2 || storedFirst != nil {
+            let id = connection.row.id
+            try storePosition(connection) { db in
+                if let storedFirst { try SegmentRow.delete(db, id, first: storedFirst) }
+                try checkpoint(db)
+            }
         }
-        guard connection.heldBulk == token else { return }
-        connection.heldBulk = nil
-        acknowledge(connection)
+        guard let held else { return }
+        connection.held.removeAll { $0.token == token }
+        // After a lost connection it is acknowledged when the relay delivers it again.
+        if let relayID = held.relayID, connection.unacknowledged == relayID { acknowledge(connection) }
     }
 
     /// Acknowledges what the relay delivered last on this queue; `then` runs after its OK.
@@ -404,10 +501,12 @@ extension AgentLink {
         let id = connection.row.id
         let generation = slot.generation
         commandsOutstanding += 1
+        connection.acknowledging += 1
         client.submit(.acknowledge(relayID[...]), entity: receive.row.recipientID, authorization: .x25519(receive.auth))
             .whenComplete { [weak self] outcome in
                 self?.assumeIsolated { link in
                     link.commandsOutstanding -= 1
+                    link.connections[id]?.acknowledging -= 1
                     link.acknowledged(id, outcome, generation: generation)
                     if case .success = outcome { then?(link) }
                 }
@@ -420,20 +519,24 @@ extension AgentLink {
         else { return }
         activity &+= 1
         switch outcome {
-        case .success(.ok): if connection.unacknowledged == nil { drained(connection) }
+        case .success(.ok): lookForDrain(connection)
         case .success(.message): break  // the next one; it comes as a push too
         case .success(.error(.noMessage)):
             // Not the message that the relay has under way on this connection: ask again from the start.
+            guard connection.subscription == .draining || connection.subscription == .idle else { break }
             connection.unsubscribed()
             subscribe(connection)
-        case .success(let other): logger.error("a relay answered ACK with \(other.name)")
+        case .success(.error(.auth)): if connection.row.state != .deleting { fail(id, .queueGone) }
+        case .success(let other):
+            logger.error("a relay answered ACK with \(other.name)")
+            subscribeLater(connection)
         case .failure: slot(receive.server).client?.close()
         }
     }
 
     // MARK: Orderly exit
 
-    /// Stores the unfinished bulk segments and exact positions.
+    /// Stores the unfinished and the unacknowledged bulk messages, and exact positions.
     func storeAtExit(_ connection: Connection) throws(AgentLinkError) {
         guard connection.ratchet != nil else { return }
         let isBulk = connection.row.kind == .file
@@ -443,7 +546,10 @@ extension AgentLink {
         connection.row.unstored = false
         connection.row.reservedID = connection.row.sentID
         let assemblies = isBulk ? Array(connection.assemblies.values) : []
+        // The stored chain has passed what the engine holds: the relay's copy will count as handled.
+        let held = connection.held
         try storePosition(connection) { db in
+            for bulk in held { try SegmentRow.insert(db, connection.row.id, held: bulk) }
             for item in unsent { try OutboxRow.insert(db, connection.row.id, item) }
             for assembly in assemblies {
                 for (number, messageID, body) in assembly.segments {

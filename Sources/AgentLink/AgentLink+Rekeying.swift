@@ -9,14 +9,20 @@ import SMPProtocol
 /// be used again.
 ///
 /// Both parties send key agreement parameters outside of the ratchet. The party whose keys have the smaller SHA-256 takes
-/// the initiator's part; the other one can send at once and says so (`E`).
+/// the initiator's part; the other one can send at once and says so (`E`). Parameters that
+/// come twice are answered once.
 extension AgentLink {
-    /// Renews the ratchets of all connections that stand.
+    /// Renews the ratchets of all connections that stand, unless that is under way. Until the peer has answered, `send`
+    /// refuses: what the old ratchet still encrypts might come after the new keys.
     public func rekey() throws(AgentLinkError) {
-        for connection in connections.values where connection.row.state == .connected {
+        for connection in connections.values where connection.row.state == .connected && !connection.isRekeying {
             let keys = AgreementKeys()
+            let before = connection.row
             connection.row.agreementKeys = keys.encoded()
-            try sendRatchetKey(keys, on: connection)
+            do throws(AgentLinkError) { try sendRatchetKey(keys, on: connection) } catch {
+                connection.row = before
+                throw error
+            }
         }
     }
 
@@ -24,27 +30,41 @@ extension AgentLink {
     func handleRatchetKey(
         _ parameters: ArraySlice<UInt8>, version: UInt16, on connection: Connection
     ) throws(AgentLinkError) {
+        guard connection.row.state == .connected else { throw .peer("new keys before a connection") }
         let peer: E2EParameters
         do { peer = try E2EParameters(decoding: parameters) } catch { throw .peer("new keys that cannot be read") }
-        let keys: AgreementKeys
-        if let started = connection.row.agreementKeys.flatMap(AgreementKeys.init) {
-            keys = started
-        } else {
-            keys = AgreementKeys()
-            try sendRatchetKey(keys, on: connection)
-        }
-        let isInitiator = Self.hash(keys.publicParameters).lexicographicallyPrecedes(Self.hash(peer))
+        // It is outside of the ratchet, which would know what comes twice; to answer again would start an endless exchange.
+        let peerHash = Self.hash(peer)
+        guard connection.row.peerKeysHash != peerHash else { return }
+        let started = connection.row.agreementKeys.flatMap(AgreementKeys.init)
+        let keys = started ?? AgreementKeys()
+        let isInitiator = Self.hash(keys.publicParameters).lexicographicallyPrecedes(peerHash)
+        let ratchet: Ratchet
         do {
-            connection.ratchet = isInitiator ? try keys.initiator(peer: peer) : try keys.joiner(peer: peer)
+            ratchet = isInitiator ? try keys.initiator(peer: peer) : try keys.joiner(peer: peer)
         } catch {
             throw .peer("new keys that cannot be used")
         }
+        let before = (connection.ratchet, connection.row)
+        connection.ratchet = ratchet
         connection.row.agreementKeys = nil
-        connection.syncRow()
-        let row = connection.row
-        try storage(durable: true) { db in try row.update(db) }
-        logger.notice("connection \(row.id) has new keys")
-        if !isInitiator { try store([.ready(lastID: row.sequence.last)], on: connection) }
+        connection.row.peerKeysHash = peerHash
+        do throws(AgentLinkError) {
+            // Our answer and the ratchet that it leads to are one step.
+            if started == nil {
+                try sendRatchetKey(keys, on: connection)
+            } else {
+                connection.syncRow()
+                let row = connection.row
+                try storage(durable: true) { db in try row.update(db) }
+            }
+        } catch {
+            (connection.ratchet, connection.row) = before
+            throw error
+        }
+        logger.notice("connection \(connection.row.id) has new keys")
+        if !isInitiator { try store([.ready(lastID: connection.row.sequence.last)], on: connection) }
+        connection.resumeRoomWaiters()
     }
 
     private func sendRatchetKey(_ keys: AgreementKeys, on connection: Connection) throws(AgentLinkError) {

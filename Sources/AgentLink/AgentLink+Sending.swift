@@ -35,7 +35,8 @@ extension AgentLink {
     public func sendBulk(
         _ pieces: [[UInt8]], on id: ConnectionID, checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }
     ) async throws(AgentLinkError) -> ClosedRange<Int64> {
-        let connection = try sendable(id)
+        guard let connection = connections[id] else { throw .noConnection }
+        if !connection.isRekeying { _ = try sendable(id) }
         let count = pieces.reduce(0) { $0 + $1.count }
         guard count <= Segment.messageLimit else { throw .messageTooLong(count) }
         let segments = Int64(Segment.count(for: count))
@@ -43,14 +44,17 @@ extension AgentLink {
         let first = connection.row.sentID + 1
         let last = first + segments - 1
         if last > connection.row.reservedID || !connection.row.unstored {
-            connection.row.reservedID = last + Self.reservedBlock
-            connection.row.unstored = true
             connection.syncRow()
-            let row = connection.row
+            var row = connection.row
+            row.reservedID = last + Self.reservedBlock
+            row.unstored = true
+            let reserved = row
             try storage(durable: true) { db in
-                try row.updatePosition(db)
+                try reserved.updatePosition(db)
                 try checkpoint(db)
             }
+            // Only now: a number counts as reserved when the database says so.
+            connection.row = reserved
         }
         for body in Self.bodies(of: pieces, count: count, first: first) {
             let (messageID, wire) = try encrypt(.message(body[...]), on: connection)
@@ -74,10 +78,11 @@ extension AgentLink {
     ) throws(AgentLinkError) {
         connection.syncRow()
         let row = connection.row
-        try storage(durable: durable) { db in
+        try storage(durable: durable || connection.isChainNew) { db in
             try row.updatePosition(db)
             try alongside(db)
         }
+        connection.isChainNew = false
         connection.receivedSinceStored = 0
     }
 
@@ -103,7 +108,7 @@ extension AgentLink {
     /// Encrypts agent messages, stores them with the new position, and hands them over.
     @discardableResult
     func store(
-        _ messages: [AMessage], on connection: Connection,
+        _ messages: [AMessage], on connection: Connection, durable: Bool = false,
         alongside: (GRDB.Database, Int64) throws -> Void = { _, _ in }
     ) throws(AgentLinkError) -> Int64 {
         let before = (connection.ratchet, connection.row)
@@ -120,7 +125,7 @@ extension AgentLink {
         let row = connection.row
         let written = items
         do throws(AgentLinkError) {
-            try storage(durable: mustReserve) { db in
+            try storage(durable: durable || mustReserve) { db in
                 try row.updatePosition(db)
                 for item in written { try OutboxRow.insert(db, row.id, item) }
                 try alongside(db, last)
@@ -129,7 +134,13 @@ extension AgentLink {
             (connection.ratchet, connection.row) = before
             throw error
         }
-        for item in items { connection.window.append(item) }
+        for item in items {
+            let isKept = connection.window.count < SendWindow.bodiesInMemory
+            connection.window.append(
+                isKept
+                    ? item
+                    : SendWindow.Item(id: item.id, body: nil, isStored: true, isAuthorized: item.isAuthorized))
+        }
         activity &+= 1
         flush(connection)
         return last
@@ -144,13 +155,28 @@ extension AgentLink {
         let id = connection.row.id
         let generation = slot.generation
         while let item = connection.window.next() {
+            guard let body = body(of: item, on: connection) else { return }
             client.submit(
-                .send(notify: true, body: item.body[...]), entity: send.row.senderID,
+                .send(notify: true, body: body[...]), entity: send.row.senderID,
                 authorization: item.isAuthorized ? .x25519(send.auth) : .none
             ).whenComplete { [weak self] outcome in
                 self?.assumeIsolated { $0.answered(id, item, outcome, generation: generation) }
             }
         }
+    }
+
+    /// The SEND body, from the database if it is not in memory; nil if that fails: then it is tried again later.
+    private func body(of item: SendWindow.Item, on connection: Connection) -> [UInt8]? {
+        if let body = item.body { return body }
+        do throws(AgentLinkError) {
+            if let body = try storage({ db in try OutboxRow.body(db, connection.row.id, item.id) }) { return body }
+            logger.error("connection \(connection.row.id): message \(item.id) is not in the outbox")
+        } catch {
+            logger.error("connection \(connection.row.id): \(error)")
+        }
+        connection.window.refused(item.id)
+        scheduleFullRetry(connection)
+        return nil
     }
 
     private func answered(
@@ -162,15 +188,28 @@ extension AgentLink {
         switch outcome {
         case .success(.ok):
             connection.fullRetryDelay = 1
+            connection.fullRetry?.cancel()
+            connection.fullRetry = nil
             if item.isStored { removeFromOutbox(connection, item) }
             if let delivered = connection.window.accepted(item.id) { tell(.delivered(id, messageID: delivered)) }
+            if connection.isToldFull, !connection.window.isFull {
+                connection.isToldFull = false
+                tell(.quota(id, full: false))
+            }
             scheduleFullRetry(connection)
             flush(connection)
             connection.resumeRoomWaiters()
         case .success(.error(.quota)):
-            let wasFull = connection.window.isFull
             connection.window.refused(item.id)
-            if !wasFull { tell(.quota(id, full: true)) }
+            if !connection.isToldFull {
+                connection.isToldFull = true
+                tell(.quota(id, full: true))
+            }
+            scheduleFullRetry(connection)
+        case .success(.error(.internal)), .success(.error(.store)), .success(.error(.unknown)):
+            // The relay's own trouble, a full disk for one: it passes.
+            logger.error("a relay could not take a message: \(outcome)")
+            connection.window.refused(item.id)
             scheduleFullRetry(connection)
         case .success(.error(.auth)), .success(.error(.blocked)):
             connection.window.rejected(item.id)
@@ -192,7 +231,11 @@ extension AgentLink {
         case .joining, .joined: fail(connection.row.id, .linkUsed)
         case .creating, .offered, .confirmed, .allowing, .greeting, .connected:
             connection.isSendQueueGone = true
-            if connection.subscription == .idle { fail(connection.row.id, .queueGone) }
+            switch connection.subscription {
+            case .idle where connection.acknowledging == 0: fail(connection.row.id, .queueGone)
+            case .taken: fail(connection.row.id, .queueGone)
+            case .none, .subscribing, .draining, .idle: break
+            }
         }
     }
 
@@ -207,26 +250,39 @@ extension AgentLink {
     }
 
     private func scheduleFullRetry(_ connection: Connection) {
-        guard connection.window.canRetry, !connection.isRetryScheduled else { return }
-        connection.isRetryScheduled = true
+        guard connection.window.canRetry else { return }
+        if connection.mayRetryNow { return retryFullQueue(connection) }
+        guard connection.fullRetry == nil else { return }
         let id = connection.row.id
-        loop.scheduleTask(in: .seconds(connection.fullRetryDelay)) { [weak self] in
+        connection.fullRetry = loop.scheduleTask(in: .seconds(connection.fullRetryDelay)) { [weak self] in
             self?.assumeIsolated { link in
                 guard let connection = link.connections[id] else { return }
-                connection.isRetryScheduled = false
+                connection.fullRetry = nil
                 link.retryFullQueue(connection)
             }
         }
         connection.fullRetryDelay = min(60, connection.fullRetryDelay * 2)
     }
 
+    /// The peer has room again (A_QCONT).
+    func peerHasRoom(_ connection: Connection) {
+        guard connection.window.isFull else { return }
+        connection.fullRetryDelay = 1
+        connection.mayRetryNow = true
+        retryFullQueue(connection)
+    }
+
     /// Tries a full queue again: by our timer, at each run, or when the peer says that it has room (A_QCONT).
+    ///
+    /// While the relay is down nothing happens; it is tried again when it is back.
     func retryFullQueue(_ connection: Connection) {
-        guard connection.window.canRetry else { return }
+        guard connection.window.canRetry, let send = connection.send, slot(send.server).client != nil, !isStopping
+        else { return }
+        connection.mayRetryNow = false
+        connection.fullRetry?.cancel()
+        connection.fullRetry = nil
         connection.window.retry()
         flush(connection)
-        if !connection.window.isFull { tell(.quota(connection.row.id, full: false)) }
-        connection.resumeRoomWaiters()
     }
 
     /// The bodies of a message: itself, or its segments.
@@ -260,9 +316,9 @@ extension AgentLink {
 
     private func sendable(_ id: ConnectionID) throws(AgentLinkError) -> Connection {
         guard !isStopping else { throw .stopped }
-        guard let connection = connections[id], connection.ratchet != nil, connection.send != nil else {
-            throw .noConnection
-        }
+        guard let connection = connections[id], connection.ratchet != nil, connection.send != nil,
+            !connection.isRekeying
+        else { throw .noConnection }
         switch connection.row.state {
         case .connected: return connection
         case .failed: throw .queueGone
@@ -275,7 +331,7 @@ extension AgentLink {
         while true {
             if isStopping { throw .stopped }
             guard let send = connection.send else { throw .noConnection }
-            if slot(send.server).client != nil, connection.window.hasRoom { break }
+            if slot(send.server).client != nil, connection.window.hasRoom, !connection.isRekeying { break }
             need(send.server)
             try await connection.waitForRoom()
         }

@@ -20,6 +20,10 @@ public actor AgentLink {
         public var isBulk: @Sendable (ArraySlice<UInt8>) -> Bool
         /// Identifies the running kernel's boot.
         public var bootID: String
+        /// How long a relay may take.
+        var timeouts = SMPClient.Timeouts()
+        /// Whether senders secure our new queues (mode M), as all current agents do.
+        var makesSenderSecuredQueues = true
         /// With these.
         public init(servers: [SMPServer], bootID: String, isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool) {
             self.servers = servers
@@ -75,6 +79,7 @@ public actor AgentLink {
             }
         }
         for message in inbound { tell(message.event) }
+        for row in rows { if let connection = connections[row.id] { tellHeld(connection) } }
         for row in rows {
             switch row.state {
             case .confirmed: tell(.confirmation(row.id, info: row.peerInfo))
@@ -112,10 +117,13 @@ public actor AgentLink {
             if let connection = connections[id] {
                 connection.row.state = row.state
                 connection.row.info = row.info
+                if row.state == .deleting { connection.resumeRoomWaiters(throwing: .noConnection) }
                 advance(connection)
             } else if row.state != .failed {
                 try load(row)
-                if let connection = connections[id] { advance(connection) }
+                guard let connection = connections[id] else { return }
+                tellHeld(connection)
+                advance(connection)
             }
         } catch {
             fail(id, error)
@@ -158,6 +166,11 @@ public actor AgentLink {
         for connection in connections.values { retryFullQueue(connection) }
     }
 
+    /// Bulk messages that were whole and not acknowledged when the link was stopped.
+    private func tellHeld(_ connection: Connection) {
+        for held in connection.held { tellBulk(held, on: connection) }
+    }
+
     /// The security code of a connection: equal on both sides, SHA-256 of the key agreement's associated data.
     public func securityCode(_ id: ConnectionID) -> String? {
         guard let ratchet = connections[id]?.ratchet else { return nil }
@@ -181,8 +194,13 @@ public actor AgentLink {
     /// Ends a connection for good and says why.
     func fail(_ id: ConnectionID, _ error: AgentLinkError) {
         logger.warning("connection \(id) failed: \(error)")
-        try? database.write { db in try ConnectionRow.fail(db, id, error) }
-        if let connection = connections[id], connection.row.state != .deleting {
+        do {
+            try database.write { db in try ConnectionRow.fail(db, id, error) }
+        } catch {
+            logger.error("connection \(id): \(error)")
+        }
+        if let connection = connections[id] {
+            guard connection.row.state != .deleting else { return }
             connection.row.state = .failed
             connection.resumeRoomWaiters(throwing: error)
         }
@@ -192,6 +210,7 @@ public actor AgentLink {
     /// Drops a connection from memory.
     func forget(_ id: ConnectionID) {
         guard let connection = connections.removeValue(forKey: id) else { return }
+        connection.fullRetry?.cancel()
         if let queue = connection.receive { recipients[queue.address] = nil }
         connection.resumeRoomWaiters(throwing: .noConnection)
     }
@@ -214,7 +233,15 @@ public actor AgentLink {
         }
         let connection = try Connection(row, receive: receive, send: send)
         for message in outbox { connection.window.append(message.item) }
-        for segment in segments { connection.restore(segment) }
+        for segment in segments {
+            guard let (first, ids, total, body) = connection.restore(segment) else { continue }
+            // How it stood in the sequence is not stored: what is missing below it may still have to be told.
+            let gap = connection.row.sequence.missing.last { $0.upperBound < ids.upperBound }
+            connection.held.append(
+                HeldBulk(
+                    token: nextToken(row.id), relayID: nil, first: first, total: total, ids: ids,
+                    integrity: gap.map { .skipped($0) } ?? .ok, body: body, isStored: true))
+        }
         connections[row.id] = connection
         if let queue = connection.receive { recipients[queue.address] = row.id }
     }

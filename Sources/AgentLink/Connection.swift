@@ -1,4 +1,5 @@
 import DoubleRatchet
+import NIOCore
 import Primitives
 import SMPProtocol
 
@@ -6,7 +7,18 @@ import SMPProtocol
 ///
 /// Confined to the link's actor.
 final class Connection {
-    enum Subscription { case none, subscribing, draining, idle }
+    enum Subscription {
+        /// To subscribing, when the relay is connected.
+        case none
+        /// To draining, or to none.
+        case subscribing
+        /// Messages come; to idle when the queue is empty.
+        case draining
+        /// To draining with the next message.
+        case idle
+        /// Another connection has it, until this one ends.
+        case taken
+    }
 
     var row: ConnectionRow
     var ratchet: Ratchet?
@@ -15,21 +27,33 @@ final class Connection {
     var window = SendWindow()
     var subscription = Subscription.none
 
+    /// A message has started a new receiving and sending chain that is not stored yet: the next transaction is synced.
+    var isChainNew = false
     /// Messages received since the receiving chain was last stored.
     var receivedSinceStored = 0
     /// Messages under assembly, by the number of their first segment.
     var assemblies: [Int64: Assembly] = [:]
     /// The relay's id of the message that it has delivered and that is not acknowledged.
     var unacknowledged: [UInt8]?
-    /// The bulk message whose acknowledgement waits for the engine.
-    var heldBulk: BulkToken?
+    /// ACKs without an answer.
+    var acknowledging = 0
+    /// Tells the subscriptions apart.
+    var subscriptionSerial = 0
+    /// The bulk messages that the engine has not acknowledged: one, and those told again after a start.
+    var held: [HeldBulk] = []
     /// A step of making or deleting is under way; another look is due after it.
     var isAdvancing = false
     var advanceAgain = false
+    /// A look whether the queue is empty is scheduled.
+    var isDrainLookedFor = false
     /// The relay knows the peer's queue no more; what waits in ours is read before the connection ends.
     var isSendQueueGone = false
-    /// A full queue's next try is scheduled.
-    var isRetryScheduled = false
+    /// The engine was told that the peer's queue is full.
+    var isToldFull = false
+    /// A full queue's next try.
+    var fullRetry: Scheduled<Void>?
+    /// The peer said that it has room while answers of the refused run were still missing.
+    var mayRetryNow = false
     /// A full queue is tried again after this many seconds, then twice that.
     var fullRetryDelay: Int64 = 1
     private var roomWaiters: [CheckedContinuation<AgentLinkError?, Never>] = []
@@ -48,11 +72,13 @@ final class Connection {
     /// The relays that this connection uses.
     var servers: [SMPServer] { [receive?.server, send?.server].compactMap { $0 } }
 
+    /// New keys are being agreed: the old ratchet sends no more.
+    var isRekeying: Bool { row.state == .connected && row.agreementKeys != nil }
+
     /// The subscription and everything delivered on it are gone; what is unacknowledged comes again.
     func unsubscribed() {
         subscription = .none
         unacknowledged = nil
-        heldBulk = nil
     }
 
     /// Waits until the window may have room, or the relay may be back.
@@ -68,11 +94,22 @@ final class Connection {
     }
 
     /// Puts a stored segment back into its assembly.
-    func restore(_ segment: SegmentRow) {
-        guard let parsed = Segment(segment.wire[...]) else { return }
+    /// - Returns: a bulk message that is whole, and was not acknowledged when the link stopped; the link gives it a token.
+    func restore(_ segment: SegmentRow) -> (first: Int64, ids: ClosedRange<Int64>, total: Int, body: [UInt8])? {
+        guard segment.wire.first == UInt8(ascii: "#") else {
+            return (segment.messageID, segment.messageID...segment.messageID, 1, segment.wire)
+        }
+        guard let parsed = Segment(segment.wire[...]) else { return nil }
         var assembly = assemblies[parsed.first] ?? Assembly(parsed)
+        assemblies[parsed.first] = nil
+        assembly.isStored = true
         assembly.insert(parsed, id: segment.messageID)
-        assemblies[parsed.first] = assembly
+        guard row.kind == .file, assembly.isComplete else {
+            assemblies[parsed.first] = assembly
+            return nil
+        }
+        let ids = (assembly.numbers.min() ?? 0)...(assembly.numbers.max() ?? 0)
+        return (parsed.first, ids, assembly.total, assembly.message())
     }
 
     /// Copies the ratchet into the row, ready to be stored.
@@ -94,4 +131,19 @@ final class Connection {
         row.reservedID = row.sentID
         row.unstored = false
     }
+}
+
+/// A whole bulk message that the engine has and has not acknowledged.
+struct HeldBulk: Sendable {
+    let token: BulkToken
+    /// The relay's id of its last segment; nil after a start.
+    let relayID: [UInt8]?
+    /// The number in its segments' headers.
+    let first: Int64
+    let total: Int
+    let ids: ClosedRange<Int64>
+    let integrity: Integrity
+    let body: [UInt8]
+    /// Whether rows of `segments` hold some of it.
+    let isStored: Bool
 }

@@ -12,6 +12,8 @@ struct ConnectionRow: Sendable {
     var link: String?
     /// The two private X448 keys of the key agreement, raw, one after the other (112 bytes), until it is done.
     var agreementKeys: [UInt8]?
+    /// SHA-256 of the peer's parameters that the ratchet was last set up anew with: they may come twice.
+    var peerKeysHash: [UInt8]?
     var info: [UInt8]
     var peerInfo: [UInt8]
     var agentVersion: UInt16
@@ -35,6 +37,7 @@ struct ConnectionRow: Sendable {
         self.state = state
         link = row["link"]
         agreementKeys = row.bytes("x3dh")
+        peerKeysHash = row.bytes("peerKeysHash")
         info = row.bytes("info") ?? []
         peerInfo = row.bytes("peerInfo") ?? []
         agentVersion = UInt16(truncatingIfNeeded: row["agentVersion"] as Int64)
@@ -91,12 +94,14 @@ struct ConnectionRow: Sendable {
         try updatePosition(db)
         try db.execute(
             sql: """
-                UPDATE connections SET role = ?, link = ?, x3dh = ?, peerInfo = ?, agentVersion = ?,
-                    state = CASE WHEN state IN ('deleting', 'failed') THEN state ELSE ? END WHERE id = ?
+                UPDATE connections SET role = ?, link = ?, x3dh = ?, peerKeysHash = ?, peerInfo = ?, agentVersion = ?,
+                    state = CASE WHEN state IN ('deleting', 'failed') OR state = 'allowing' AND ? = 'confirmed'
+                        THEN state ELSE ? END
+                WHERE id = ?
                 """,
             arguments: [
-                role.rawValue, link, optionalBlob(agreementKeys), blob(peerInfo), agentVersion, state.rawValue,
-                id.rawValue,
+                role.rawValue, link, optionalBlob(agreementKeys), optionalBlob(peerKeysHash), blob(peerInfo),
+                agentVersion, state.rawValue, state.rawValue, id.rawValue,
             ])
     }
 

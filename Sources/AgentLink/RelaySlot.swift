@@ -116,7 +116,8 @@ extension AgentLink {
     private func attempt(_ server: SMPServer) async {
         let slot = slot(server)
         do {
-            let client = try await SMPClient.connect(to: server, on: loop, logger: logger)
+            let client = try await SMPClient.connect(
+                to: server, on: loop, timeouts: configuration.timeouts, logger: logger)
             guard !isStopping else { return client.close() }
             slot.connected(client) { generation in
                 Task {
@@ -133,7 +134,7 @@ extension AgentLink {
 
     private func lost(_ server: SMPServer, generation: Int, _ reason: SMPClientError?) {
         let slot = slot(server)
-        guard slot.generation == generation, !isStopping else { return }
+        guard slot.generation == generation else { return }
         for connection in connections.values { relayIsLost(connection, server) }
         down(
             slot,

@@ -62,6 +62,8 @@ struct Assembly: Sendable {
     private var lastCount = 0
     private(set) var present: [Bool]
     private(set) var numbers: [Int64]
+    /// Whether some of its segments are rows.
+    var isStored = false
 
     init(_ segment: Segment) {
         first = segment.first
@@ -76,15 +78,26 @@ struct Assembly: Sendable {
     /// How many bytes it holds.
     var byteCount: Int { bytes.count }
 
+    /// The first bytes of the message, once segment 0 is here.
+    var head: ArraySlice<UInt8>? {
+        present[0] ? bytes[..<(total == 1 ? lastCount : Segment.payloadCount)] : nil
+    }
+
     /// Puts a segment in its place; one that is there already, or of another shape, changes nothing.
-    mutating func insert(_ segment: Segment, id: Int64) {
-        guard segment.first == first, segment.total == total, !present[segment.number] else { return }
+    /// - Returns: whether it was put in.
+    @discardableResult
+    mutating func insert(_ segment: Segment, id: Int64) -> Bool {
+        guard segment.first == first, segment.total == total, !present[segment.number] else { return false }
         let start = segment.number * Segment.payloadCount
         bytes.replaceSubrange(start..<start + segment.body.count, with: segment.body)
         present[segment.number] = true
         numbers[segment.number] = id
         if segment.number == total - 1 { lastCount = segment.body.count }
+        return true
     }
+
+    /// Takes a segment out again that could not be stored.
+    mutating func remove(_ number: Int) { present[number] = false }
 
     /// The whole message.
     consuming func message() -> [UInt8] {

@@ -7,13 +7,15 @@ import DequeModule
 struct SendWindow: Sendable {
     /// At most this many SENDs are unanswered; 16 KiB each.
     static let limit = 64
+    /// The bodies of stored messages beyond this many stay in the database until their turn.
+    static let bodiesInMemory = 256
 
     /// One encrypted message.
     struct Item: Sendable {
         /// The agent message number.
         let id: Int64
-        /// The SEND body.
-        let body: [UInt8]
+        /// The SEND body; nil if it is only in its row of `outbox`.
+        let body: [UInt8]?
         /// Whether it is a row of `outbox`.
         let isStored: Bool
         /// Whether the SEND is authorized (the queue is secured).
@@ -33,6 +35,8 @@ struct SendWindow: Sendable {
     private(set) var outstanding = 0
     /// The peer's queue refused a message and has not been tried again.
     private(set) var isFull = false
+    /// A full queue is being tried again with one message; the others wait for its answer.
+    private(set) var isProbing = false
     /// The highest number ever appended.
     private(set) var lastID: Int64 = 0
     private var lastDelivered: Int64 = 0
@@ -40,7 +44,7 @@ struct SendWindow: Sendable {
     /// Messages that the relay has not taken.
     var count: Int { entries.count }
     /// Whether a sender that can wait should.
-    var hasRoom: Bool { !isFull && entries.count < Self.limit }
+    var hasRoom: Bool { !isFull && !isProbing && entries.count < Self.limit }
     /// Whether all answers to a refused run are in, so that it may be repeated.
     var canRetry: Bool { isFull && outstanding == 0 }
 
@@ -51,7 +55,7 @@ struct SendWindow: Sendable {
 
     /// The next message to submit now; it counts as submitted.
     mutating func next() -> Item? {
-        guard !isFull, outstanding < Self.limit, cursor < entries.count else { return nil }
+        guard !isFull, outstanding < (isProbing ? 1 : Self.limit), cursor < entries.count else { return nil }
         entries[cursor].progress = .submitted
         outstanding += 1
         defer { cursor += 1 }
@@ -62,6 +66,7 @@ struct SendWindow: Sendable {
     /// - Returns: the number up to which everything is with the relay, if that has grown.
     mutating func accepted(_ id: Int64) -> Int64? {
         guard let index = index(id) else { return nil }
+        isProbing = false
         outstanding -= 1
         cursor -= 1
         entries.remove(at: index)
@@ -77,6 +82,7 @@ struct SendWindow: Sendable {
         outstanding -= 1
         entries[index].progress = .refused
         isFull = true
+        isProbing = false
     }
 
     /// The relay will never take message `id`: it is dropped.
@@ -87,10 +93,11 @@ struct SendWindow: Sendable {
         entries.remove(at: index)
     }
 
-    /// The refused ones are to be submitted again.
+    /// The refused ones are to be submitted again, the first of them alone.
     mutating func retry() {
         guard canRetry else { return }
         isFull = false
+        isProbing = true
         rewind()
     }
 

@@ -5,21 +5,31 @@ import GRDB
 struct OutboxRow: Sendable {
     let item: SendWindow.Item
 
+    /// All of a connection, without their bodies.
     static func fetch(_ db: GRDB.Database, _ connection: ConnectionID) throws -> [OutboxRow] {
         try Row.fetchAll(
-            db, sql: "SELECT * FROM outbox WHERE connection = ? ORDER BY messageId", arguments: [connection.rawValue]
+            db, sql: "SELECT messageId, flags FROM outbox WHERE connection = ? ORDER BY messageId",
+            arguments: [connection.rawValue]
         ).map { row in
             OutboxRow(
                 item: SendWindow.Item(
-                    id: row["messageId"], body: row.bytes("body") ?? [], isStored: true, isAuthorized: row["flags"] == 0
-                ))
+                    id: row["messageId"], body: nil, isStored: true, isAuthorized: row["flags"] == 0))
         }
     }
 
+    /// The SEND body of one; nil if there is none.
+    static func body(_ db: GRDB.Database, _ connection: ConnectionID, _ id: Int64) throws -> [UInt8]? {
+        try Row.fetchOne(
+            db, sql: "SELECT body FROM outbox WHERE connection = ? AND messageId = ?",
+            arguments: [connection.rawValue, id]
+        )?.bytes("body")
+    }
+
     static func insert(_ db: GRDB.Database, _ connection: ConnectionID, _ item: SendWindow.Item) throws {
+        guard let body = item.body else { return }
         try db.execute(
             sql: "INSERT INTO outbox (connection, messageId, body, flags) VALUES (?, ?, ?, ?)",
-            arguments: [connection.rawValue, item.id, blob(item.body), item.isAuthorized ? 0 : 1])
+            arguments: [connection.rawValue, item.id, blob(body), item.isAuthorized ? 0 : 1])
     }
 
     static func delete(_ db: GRDB.Database, _ connection: ConnectionID, _ id: Int64) throws {
@@ -69,13 +79,38 @@ struct SegmentRow: Sendable {
         _ db: GRDB.Database, _ connection: ConnectionID, messageID: Int64, _ segment: Segment
     ) throws {
         let wire = Segment.header(first: segment.first, number: segment.number, total: segment.total) + segment.body
+        try insert(
+            db, connection, first: segment.first, number: segment.number, total: segment.total, messageID: messageID,
+            wire: wire)
+    }
+
+    /// A whole bulk message that the engine had not acknowledged when the link stopped.
+    static func insert(_ db: GRDB.Database, _ connection: ConnectionID, held: HeldBulk) throws {
+        guard held.total > 1 else {
+            return try insert(
+                db, connection, first: held.first, number: 0, total: 1, messageID: held.ids.upperBound, wire: held.body)
+        }
+        for number in 0..<held.total {
+            let start = number * Segment.payloadCount
+            let segment = Segment(
+                first: held.first, number: number, total: held.total,
+                body: held.body[start..<min(held.body.count, start + Segment.payloadCount)])
+            let messageID = number == 0 ? held.ids.lowerBound : held.ids.upperBound
+            try insert(db, connection, messageID: messageID, segment)
+        }
+    }
+
+    private static func insert(
+        _ db: GRDB.Database, _ connection: ConnectionID, first: Int64, number: Int, total: Int, messageID: Int64,
+        wire: [UInt8]
+    ) throws {
         try db.execute(
             sql: """
                 INSERT OR REPLACE INTO segments (connection, firstId, number, total, messageId, body)
                 VALUES (?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                connection.rawValue, segment.first, segment.number, segment.total, messageID, blob(wire),
+                connection.rawValue, first, number, total, messageID, blob(wire),
             ])
     }
 

@@ -8,4 +8,7 @@ int sx_punch_hole(int descriptor, off_t offset, off_t count) {
 
 #include <malloc.h>
 
-void sx_keep_heap(int bytes) { mallopt(M_TRIM_THRESHOLD, bytes); }
+void sx_keep_heap(int bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes);
+    mallopt(M_MMAP_THRESHOLD, bytes);
+}

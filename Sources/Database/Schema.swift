@@ -22,6 +22,7 @@ enum Schema {
             state TEXT NOT NULL,             -- AgentLink's ConnectionState
             link TEXT,                       -- the invitation: ours (initiator) or the one joined (joiner)
             x3dh BLOB,                       -- private keys of the key agreement, until it is done
+            peerKeysHash BLOB,               -- SHA-256 of the peer's keys that the ratchet was last set up anew with
             info BLOB,                       -- our connection information, to be sent with the confirmation
             peerInfo BLOB,                   -- the peer's, from its confirmation
             agentVersion INTEGER NOT NULL DEFAULT 0,

@@ -121,7 +121,8 @@ final class ClientHandler: ChannelInboundHandler {
             promise?.fail(error)
             return finish(error)
         }
-        if timerDue > now + timeouts.command { schedule(at: now + timeouts.command) }
+        let next = now + min(timeouts.command, timeouts.silence)
+        if timerDue > next { schedule(at: next) }
         planFlush()
     }
 
@@ -165,7 +166,10 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func receive(_ block: [UInt8]) throws(SMPClientError) {
-        for event in try session?.receive(block, now: .now()) ?? [] {
+        let now = NIODeadline.now()
+        let events = try session?.receive(block, now: now) ?? []
+        if timerDue > now + timeouts.silence { schedule(at: now + timeouts.silence) }
+        for event in events {
             switch event {
             case .push(let push): shared.continuation.yield(push)
             case .answer(let promise, let response): promise?.succeed(response)

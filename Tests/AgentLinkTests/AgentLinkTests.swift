@@ -40,8 +40,10 @@ import Testing
         window.refused(4)
         #expect(window.canRetry && window.next() == nil)
         window.retry()
-        #expect(window.next()?.id == 2 && window.next()?.id == 4 && window.next() == nil)
-        #expect(window.accepted(2) == 3)
+        // One alone, until it is clear that there is room again.
+        #expect(window.next()?.id == 2 && window.next() == nil && !window.hasRoom)
+        #expect(window.accepted(2) == 3 && window.hasRoom)
+        #expect(window.next()?.id == 4 && window.next() == nil)
         #expect(window.accepted(4) == 4)
     }
 

@@ -276,6 +276,7 @@ extension AgentLink {
     /// As if the process were killed: nothing more is stored, said or heard.
     func abandon() {
         isStopping = true
+        for connection in connections.values { connection.resumeRoomWaiters(throwing: .stopped) }
         for slot in relays.values { slot.shutDown() }
     }
 }

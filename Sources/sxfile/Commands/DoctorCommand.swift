@@ -94,12 +94,11 @@ private struct Examination {
         }
         if servers.isEmpty { tell("relay", .failed, EngineError.noRelay.description) }
         for server in servers {
-            var timeouts = SMPClient.Timeouts()
-            timeouts.connect = .seconds(10)
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
             do throws(SMPClientError) {
                 let start = ContinuousClock.now
                 let client = try await SMPClient.connect(
-                    to: server, on: MultiThreadedEventLoopGroup.singleton, timeouts: timeouts,
+                    to: server, on: loop, timeouts: SMPClient.Timeouts(connect: .seconds(10), command: .seconds(10)),
                     logger: session.logger("relay"))
                 let time = (ContinuousClock.now - start) / .milliseconds(1)
                 tell("relay", nil, "\(server.display): SMP version \(client.version), \(Int(time)) ms")
@@ -107,7 +106,8 @@ private struct Examination {
             } catch {
                 switch error {
                 case .identity: tell("relay", .integrity, error.description)
-                case .unreachable, .incompatible, .garbage, .timedOut, .closed: tell("relay", .relay, error.description)
+                case .unreachable, .incompatible, .garbage, .timedOut, .closed:
+                    tell("relay", .relay, error.description)
                 }
             }
         }
