@@ -178,7 +178,9 @@ extension AgentLink {
 
     /// Our queue was full and is empty again: says so to the peer, whose sends were refused (A_QCONT).
     private func tellCapacity(_ connection: Connection) {
-        guard let receive = connection.receive, connection.row.state == .connected, !connection.isRekeying else { return }
+        guard let receive = connection.receive, connection.row.state == .connected, !connection.isRekeying else {
+            return
+        }
         do throws(AgentLinkError) {
             try store([.queueContinue(receive.senderAddress)], on: connection)
         } catch {

@@ -10,6 +10,8 @@ import SMPProtocol
 extension AgentLink {
     /// How many numbers are reserved ahead of need.
     static let reservedBlock: Int64 = 128
+    /// So many bulk messages are told as delivered at a time.
+    static let deliveredRun: Int64 = 16
 
     /// Encrypts and stores `message` and hands it to the relay as soon as it can; any size up to 4 MiB + 64 KiB.
     ///
@@ -191,7 +193,7 @@ extension AgentLink {
             connection.fullRetry?.cancel()
             connection.fullRetry = nil
             if item.isStored { removeFromOutbox(connection, item) }
-            if let delivered = connection.window.accepted(item.id) { tell(.delivered(id, messageID: delivered)) }
+            if let delivered = connection.window.accepted(item.id) { told(connection, delivered: delivered, by: item) }
             if connection.isToldFull, !connection.window.isFull {
                 connection.isToldFull = false
                 tell(.quota(id, full: false))
@@ -201,6 +203,7 @@ extension AgentLink {
             connection.resumeRoomWaiters()
         case .success(.error(.quota)):
             connection.window.refused(item.id)
+            tellDelivered(connection)
             if !connection.isToldFull {
                 connection.isToldFull = true
                 tell(.quota(id, full: true))
@@ -222,6 +225,21 @@ extension AgentLink {
             // The client closes after a missed deadline; `lost` rewinds the window.
             slot(send.server).client?.close()
         }
+    }
+
+    /// Tells the engine that the relay has messages: each stored one, bulk ones in runs.
+    private func told(_ connection: Connection, delivered: Int64, by item: SendWindow.Item) {
+        connection.delivered = delivered
+        if item.isStored || connection.window.count == 0 || delivered - connection.toldDelivered >= Self.deliveredRun {
+            tellDelivered(connection)
+        }
+    }
+
+    /// Tells what has not been told.
+    func tellDelivered(_ connection: Connection) {
+        guard connection.delivered > connection.toldDelivered else { return }
+        connection.toldDelivered = connection.delivered
+        tell(.delivered(connection.row.id, messageID: connection.delivered))
     }
 
     /// The peer deleted its queue: what it still sent us is read first, then the connection ends.

@@ -98,6 +98,7 @@ public actor AgentLink {
         for connection in connections.values { connection.resumeRoomWaiters(throwing: .stopped) }
         await answersOutstanding()
         for connection in connections.values {
+            tellDelivered(connection)
             do { try storeAtExit(connection) } catch {
                 logger.error("storing connection \(connection.row.id) failed: \(error)")
             }

@@ -44,6 +44,9 @@ final class Connection {
     /// A step of making or deleting is under way; another look is due after it.
     var isAdvancing = false
     var advanceAgain = false
+    /// Every number up to this one is with the relay; the engine knows it up to `toldDelivered`.
+    var delivered: Int64 = 0
+    var toldDelivered: Int64 = 0
     /// A look whether the queue is empty is scheduled.
     var isDrainLookedFor = false
     /// The relay knows the peer's queue no more; what waits in ours is read before the connection ends.

@@ -116,12 +116,17 @@ extension AgentLink {
     private func attempt(_ server: SMPServer) async {
         let slot = slot(server)
         do {
+            // The generation that `connected` gives: nothing is pushed before a subscription.
+            let coming = slot.generation + 1
             let client = try await SMPClient.connect(
-                to: server, on: loop, timeouts: configuration.timeouts, logger: logger)
+                to: server, on: loop, timeouts: configuration.timeouts,
+                deliver: { [weak self] push in
+                    self?.assumeIsolated { $0.receive(push, from: server, generation: coming) }
+                }, logger: logger)
             guard !isStopping else { return client.close() }
             slot.connected(client) { generation in
                 Task {
-                    for await push in client.pushes { self.receive(push, from: server, generation: generation) }
+                    for await _ in client.pushes {}
                     self.lost(server, generation: generation, client.closeReason)
                 }
             }

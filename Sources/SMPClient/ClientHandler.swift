@@ -16,10 +16,19 @@ final class ClientHandler: ChannelInboundHandler {
         let continuation: AsyncStream<SMPPush>.Continuation
         let closeReason = Mutex<SMPClientError?>(nil)
 
-        init() { (pushes, continuation) = AsyncStream.makeStream() }
+        private let deliver: (@Sendable (SMPPush) -> Void)?
+
+        init(deliver: (@Sendable (SMPPush) -> Void)?) {
+            (pushes, continuation) = AsyncStream.makeStream()
+            self.deliver = deliver
+        }
+
+        func push(_ push: SMPPush) {
+            if let deliver { deliver(push) } else { continuation.yield(push) }
+        }
     }
 
-    let shared = Shared()
+    let shared: Shared
     /// What was agreed on, or why not.
     let established: EventLoopPromise<Session.Agreed>
 
@@ -38,8 +47,9 @@ final class ClientHandler: ChannelInboundHandler {
     /// `deadline` is for everything up to the end of the SMP handshake.
     init(
         server: SMPServer, versions: ClosedRange<UInt16>, timeouts: SMPClient.Timeouts, deadline: NIODeadline,
-        loop: any EventLoop, logger: Logger
+        loop: any EventLoop, deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
     ) {
+        shared = Shared(deliver: deliver)
         self.server = server
         self.versions = versions
         self.timeouts = timeouts
@@ -171,7 +181,7 @@ final class ClientHandler: ChannelInboundHandler {
         if timerDue > now + timeouts.silence { schedule(at: now + timeouts.silence) }
         for event in events {
             switch event {
-            case .push(let push): shared.continuation.yield(push)
+            case .push(let push): shared.push(push)
             case .answer(let promise, let response): promise?.succeed(response)
             }
         }

@@ -74,10 +74,13 @@ public final class SMPClient: Sendable {
     /// - Parameters:
     ///   - group: one of its loops carries the connection; an event loop carries it itself.
     ///   - versions: the SMP versions to offer.
+    ///   - deliver: takes what would be in `pushes`, on the connection's event loop, before the next block is read: for an
+    ///     owner on the same loop, who is spared two changes of thread a message. `pushes` then only finish.
     /// - Throws: `unreachable`, `timedOut`, `identity`, `incompatible`, `garbage` or `closed`.
     public static func connect(
         to server: SMPServer, on group: any EventLoopGroup, timeouts: Timeouts = Timeouts(),
-        versions: ClosedRange<UInt16> = SMP.clientVersions, logger: Logger
+        versions: ClosedRange<UInt16> = SMP.clientVersions, deliver: (@Sendable (SMPPush) -> Void)? = nil,
+        logger: Logger
     ) async throws(SMPClientError) -> SMPClient {
         let loop = group.next()
         let deadline = NIODeadline.now() + timeouts.connect
@@ -90,7 +93,7 @@ public final class SMPClient: Sendable {
             let attempt = Attempt(
                 server: server, host: host, deadline: .now() + .nanoseconds(left / Int64(hosts.count + 1)),
                 timeouts: timeouts,
-                versions: versions, loop: loop, logger: logger)
+                versions: versions, loop: loop, deliver: deliver, logger: logger)
             do throws(SMPClientError) {
                 return try await attempt.run()
             } catch {
@@ -110,6 +113,7 @@ public final class SMPClient: Sendable {
         let timeouts: Timeouts
         let versions: ClosedRange<UInt16>
         let loop: any EventLoop
+        let deliver: (@Sendable (SMPPush) -> Void)?
         let logger: Logger
 
         func run() async throws(SMPClientError) -> SMPClient {
@@ -137,7 +141,7 @@ public final class SMPClient: Sendable {
         private func handler() -> ClientHandler {
             ClientHandler(
                 server: server, versions: versions, timeouts: timeouts, deadline: deadline, loop: loop,
-                logger: logger)
+                deliver: deliver, logger: logger)
         }
     }
 
