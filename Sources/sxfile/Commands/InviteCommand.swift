@@ -45,7 +45,9 @@ struct InviteCommand: SessionCommand {
             return link
         } catch {
             try? profile.removeContact(contact.name)
-            throw error
+            guard var failure = error as? CommandFailure else { throw error }
+            failure.hint = "`sxfile doctor` looks at each relay"
+            throw failure
         }
     }
 }

@@ -76,7 +76,7 @@ final class ProgressReporter: Sendable {
         if let rate = transfer.bytesPerSecond, transfer.state == .active {
             fields.append("\(Quantity.size(rate))/s")
             if rate > 0, let size = transfer.size, size > transfer.transferred {
-                fields.append("\(Quantity.clock((size - transfer.transferred) / rate)) left")
+                fields.append("\(Quantity.clock((size - transfer.transferred - 1) / rate + 1)) left")
             }
         }
         fields.append(transfer.state.rawValue)

@@ -55,11 +55,11 @@ final class Stage {
     /// Makes two people contacts under their own names.
     func introduce(_ inviter: Person, _ joiner: Person) async throws {
         let link = try await inviter.succeed("invite", "--as", joiner.name).text
-        let joined = try await joiner.run("connect", "--as", inviter.name, "--no-wait", input: link)
+        let host = try inviter.start("daemon")
+        let joined = try await joiner.run("connect", "--as", inviter.name, input: link)
         try #require(joined.status == 0, "\(joined.errors)")
-        _ = try await inviter.run("resume")
-        let ready = try await joiner.run("resume")
-        try #require(ready.status == 0, "\(ready.errors)")
+        host.signal(SIGTERM)
+        try await host.wait()
     }
 
     /// Starts a command in the home `home`.
