@@ -44,6 +44,8 @@ struct CrashTests {
         }
         #expect([UInt8](file: bob.downloads + "/durable.bin") == [UInt8](file: path))
         #expect(Stage.list(bob.downloads) == ["durable.bin"])
+        // Killed in between, he may not have said so yet.
+        _ = try await bob.run("resume")
         _ = try await alice.run("resume")
         #expect(try await alice.state(sent) == "complete")
     }

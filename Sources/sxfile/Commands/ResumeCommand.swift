@@ -38,7 +38,14 @@ struct ResumeCommand: SessionCommand {
                 session.console.json("transfer", transfer.jsonMembers)
             }
             if transfer.isFinished {
-                if let failure = transfer.endedFailure { failures.append(failure) }
+                // An offer that was withdrawn before anybody decided is news, no failure of this run.
+                if let failure = transfer.endedFailure {
+                    if before.isUndecided(transfer.id), transfer.outcome == .cancelled {
+                        session.console.detail(failure.message)
+                    } else {
+                        failures.append(failure)
+                    }
+                }
                 if isNews, transfer.state == .complete { session.console.detail(transfer.doneText) }
             } else if !transfer.waitsForUser {
                 if transfer.waiting == .relayFull {
@@ -96,6 +103,7 @@ private struct Picture {
     func knows(_ id: Int64) -> Bool { byID[id] != nil }
     func isOpen(_ id: Int64) -> Bool { byID[id].map { !$0.isFinished } ?? false }
     func state(_ id: Int64) -> TransferState? { byID[id]?.state }
+    func isUndecided(_ id: Int64) -> Bool { byID[id]?.waitsForUser ?? true }
     func isOpen(contact id: Int64) -> Bool { openContacts.contains(id) }
 }
 
