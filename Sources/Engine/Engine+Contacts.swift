@@ -151,7 +151,10 @@ extension Engine {
         transfer.invitation = file.invitation
         transfer.mode = file.mode
         transfer.modifiedAt = file.modifiedAt
-        if (try? ChunkPlan(size: file.size, chunkSize: file.chunkSize)) == nil {
+        if file.isFolder {
+            transfer.end(.failed, by: .me, reason: "this version does not receive folders yet", failure: .failed)
+            transfer.isUntold = true
+        } else if (try? ChunkPlan(size: file.size, chunkSize: file.chunkSize)) == nil {
             transfer.end(
                 .failed, by: .me, reason: "the offer names a size that this version does not know", failure: .failed)
             transfer.isUntold = true

@@ -2,89 +2,94 @@ import ChatProtocol
 import TransferCore
 
 /// What the engine says, as the bytes of chat messages.
+///
+/// What comes from the user was checked when the wish was recorded, so that every one of these can be said.
 enum ChatText {
+    /// What contacts see of a profile that has no name.
+    static let namelessProfile = "contact"
+    /// The most bytes of a reason that are sent.
+    static let longestReason = 1024
+
     /// x.info, the connection information between contacts.
     static func info(displayName: String?) -> [UInt8] {
-        PlainMessage.print(nil, "x.info", [], [("x.json", PlainMessage.json(["displayName": displayName ?? ""]), nil)])
+        let name = displayName.flatMap { $0.isEmpty ? nil : $0 } ?? namelessProfile
+        return encoded(.info(ChatProtocol.Profile(displayName: name)))
     }
 
     /// x.file.acpt, the connection information of a recipient's join.
-    static func acceptance(name: String) -> [UInt8] {
-        PlainMessage.print(nil, "x.file.acpt", [PlainMessage.escape(name)])
-    }
+    static func acceptance(name: String) -> [UInt8] { encoded(.fileAccept(name: name)) }
 
     /// x.ok.
-    static func ok() -> [UInt8] { PlainMessage.print(nil, "x.ok") }
+    static func ok() -> [UInt8] { encoded(.ok) }
 
     /// x.file.
     static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] {
-        var offer: [String: Any] = ["chunk": file.chunkSize, "hash": "sha256", "kind": "file"]
-        offer["mode"] = file.mode.map { Int($0) }
-        offer["mtime"] = file.modifiedAt
-        return PlainMessage.print(
-            ref, "x.file", [PlainMessage.escape(file.name), file.size.map { "\($0)" } ?? "-"],
-            [("x.text", Array(file.invitation.utf8), nil), ("x.json", PlainMessage.json(offer), nil)])
+        let offer = FileOffer(
+            chunkSize: UInt64(file.chunkSize), modified: file.modifiedAt.flatMap { FileTime(seconds: $0) },
+            mode: file.mode.map { UInt16($0 & 0o777) })
+        return encoded(
+            .fileOffer(
+                FileInvitation(
+                    name: file.name, size: file.size, invitation: file.invitation, offer: offer ?? .plain)), id: ref)
     }
 
     /// x.msg.new with a text.
-    static func text(ref: Int64, _ text: String) -> [UInt8] {
-        PlainMessage.print(ref, "x.msg.new", ["c.text"], [("x.text", Array(text.utf8), nil)])
-    }
+    static func text(ref: Int64, _ text: String) -> [UInt8] { encoded(.newMessage(NewMessage(text: text)), id: ref) }
 
     /// x.msg.new with files that follow in chunks.
     static func announcement(ref: Int64, _ message: AnnouncedMessage) -> [UInt8] {
-        var parameters = ["c.file"]
-        var parts: [(type: String, body: [UInt8], hash: [UInt8]?)] = []
-        if let text = message.text { parts.append(("x.text", Array(text.utf8), nil)) }
-        for file in message.files {
-            parameters.append("x.file:\(file.size)")
-            var entry: [String: Any] = ["name": file.name]
-            entry["root"] = file.root.map(PlainMessage.base64)
-            parts.append(("x.json", PlainMessage.json(entry), nil))
+        let files = message.files.map { file in
+            OutgoingInlineFile(name: file.name, size: Int64(clamping: file.size), root: file.root ?? [])
         }
-        if let preview = message.preview { parts.append((preview.type, preview.bytes, nil)) }
-        return PlainMessage.print(ref, "x.msg.new", parameters, parts)
+        let preview = message.preview.flatMap { preview in
+            ContentType(preview.type).map { ContentPart($0, body: preview.bytes) }
+        }
+        return encoded(.newMessage(NewMessage(files: files, text: message.text, preview: preview)), id: ref)
     }
 
     /// x.msg.file with a chunk of an inline file.
     static func inlineChunk(
         id: Int64, ref: Int64, part: Int, number: UInt64, hash: [UInt8], body: [UInt8]
     ) -> [UInt8] {
-        PlainMessage.print(id, "x.msg.file", ["\(ref)", "\(part).\(number)"], [("x.file", body, hash)])
+        FileChunk(id: id, reference: ref, part: UInt64(part), number: number, length: body.count, hash: hash).header
+            + body
     }
 
     /// x.msg.file on a file connection, up to the chunk's bytes, which follow.
     static func chunkHeader(ref: Int64, number: UInt64, length: Int, hash: [UInt8]) -> [UInt8] {
-        Array(" x.msg.file \(ref),1.\(number) x.file:\(length):\(PlainMessage.base64(hash)) ".utf8)
+        FileChunk(reference: ref, number: number, length: length, hash: hash).header
     }
 
     /// x.file.want.
     static func want(_ want: Want) -> [UInt8] {
-        let ranges = want.ranges.ranges.map { range in
-            range.upperBound == UInt64.max
-                ? "\(range.lowerBound)-"
-                : range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
-        }
-        return PlainMessage.print(nil, "x.file.want", ["\(want.number)", "\(want.seen)"] + ranges)
+        encoded(.fileWant(FileWant(number: want.number, seen: want.seen, ranges: want.ranges)))
     }
 
     /// x.file.done.
     static func done(_ mark: DoneMark) -> [UInt8] {
-        let json = PlainMessage.json([
-            "count": mark.count, "size": mark.size, "root": PlainMessage.base64(mark.root),
-        ])
-        return PlainMessage.print(nil, "x.file.done", [], [("x.json", json, nil)])
+        encoded(.fileDone(FileDone(count: mark.count, size: mark.size, root: mark.root)))
     }
 
     /// x.file.ok.
-    static func fileOK(root: [UInt8]) -> [UInt8] {
-        PlainMessage.print(nil, "x.file.ok", [PlainMessage.base64(root)])
-    }
+    static func fileOK(root: [UInt8]) -> [UInt8] { encoded(.fileComplete(root: root)) }
 
     /// x.file.cancel.
     static func cancel(ref: Int64, _ code: EndCode, reason: String) -> [UInt8] {
-        let parts: [(type: String, body: [UInt8], hash: [UInt8]?)] =
-            reason.isEmpty ? [] : [("x.text", Array(reason.utf8), nil)]
-        return PlainMessage.print(nil, "x.file.cancel", ["\(ref)", code.rawValue], parts)
+        let word: FileCancel.Code =
+            switch code {
+            case .cancelled: .cancelled
+            case .declined: .declined
+            case .failed: .failed
+            }
+        // Cut between characters.
+        var short = reason
+        while short.utf8.count > longestReason { short.removeLast() }
+        return encoded(.fileCancel(FileCancel(reference: ref, code: word, reason: short.isEmpty ? nil : short)))
+    }
+
+    private static func encoded(_ event: ChatEvent, id: Int64? = nil) -> [UInt8] {
+        do { return try event.message(id: id).encoded() } catch {
+            preconditionFailure("\(event.name) cannot be said: \(error)")
+        }
     }
 }

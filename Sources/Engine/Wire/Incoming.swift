@@ -1,4 +1,5 @@
 import ChatProtocol
+import Primitives
 import TransferCore
 
 /// What the engine hears: the events that it acts on.
@@ -37,6 +38,8 @@ struct OfferedFile: Equatable, Sendable {
     var chunkSize: Int
     var mode: UInt32?
     var modifiedAt: Int64?
+    /// A directory with a manifest, which this version does not receive.
+    var isFolder = false
 }
 
 /// What an x.msg.new brings and announces.
@@ -70,100 +73,84 @@ struct IncomingChunk: Equatable, Sendable {
 }
 
 extension IncomingChunk {
-    private static let prefix = Array(" x.msg.file ".utf8)
-
     /// Whether a message that begins with `bytes` is part of a file connection's chunk stream.
-    static func isBulk(_ bytes: ArraySlice<UInt8>) -> Bool { bytes.starts(with: prefix) }
+    static func isBulk(_ bytes: ArraySlice<UInt8>) -> Bool { FileChunk.parseHeader(bytes) != nil }
 
+    /// Reads a whole chunk message; nil if it is none.
     init?(_ bytes: [UInt8]) {
-        guard case .chunk(let chunk) = Incoming(bytes) else { return nil }
-        self = chunk
+        guard let (chunk, body) = FileChunk.parse(bytes[...]) else { return nil }
+        self.init(chunk, body)
+    }
+
+    fileprivate init(_ chunk: FileChunk, _ body: ArraySlice<UInt8>) {
+        // A sender that gives no hash has the file's root alone.
+        self.init(
+            ref: chunk.reference, part: chunk.part, number: chunk.number, hash: chunk.hash ?? SHA256.hash(body),
+            body: body.indices)
     }
 }
 
 extension Incoming {
     /// Reads a whole message.
     init(_ bytes: [UInt8]) {
-        guard let message = PlainMessage(bytes) else {
-            self = .unreadable("no message of the grammar")
-            return
+        do {
+            let message = try ChatMessage(parsing: bytes)
+            self = try Self.read(try ChatEvent(message), id: message.id)
+        } catch {
+            self = .unreadable("\(error)")
         }
-        self = Self.read(message, bytes) ?? .unreadable("\(message.event) with parameters that cannot be")
     }
 
-    private static func read(_ message: PlainMessage, _ bytes: [UInt8]) -> Incoming? {
-        func text(_ type: String) -> String? {
-            message.parts.first { $0.type == type }?.body.map { String(decoding: bytes[$0], as: UTF8.self) }
+    private static func read(_ event: ChatEvent, id: Int64?) throws(ChatProtocolError) -> Incoming {
+        switch event {
+        case .info(let profile): .info(displayName: profile.displayName)
+        case .ok: .ok
+        case .newMessage(let message): .message(ref: id, try AnnouncedMessage(message))
+        case .fileAccept(let name): .acceptance(name: name)
+        case .fileOffer(let invitation): offer(invitation, id: id)
+        case .fileChunk(let chunk, let body): .chunk(IncomingChunk(chunk, body))
+        case .fileWant(let want): .want(Want(number: want.number, seen: want.seen, ranges: want.ranges))
+        case .fileDone(let done): .done(DoneMark(count: done.count, size: done.size, root: done.root))
+        case .fileComplete(let root): .fileOK(root: root)
+        case .fileCancel(let cancel):
+            .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
+        case .messageUpdate, .messageDelete, .messageEvaluate, .fileDirect, .probe, .probeCheck, .probeConfirm,
+            .groupInvite, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
+            .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
+            .ignored(event: event.name)
         }
-        func json() -> [String: Any] {
-            message.parts.first { $0.type == "x.json" }?.body.map { PlainMessage.json(bytes[$0]) } ?? [:]
+    }
+
+    private static func offer(_ invitation: FileInvitation, id: Int64?) -> Incoming {
+        guard let id else { return .unreadable("an offer without a number, to which nothing can refer") }
+        let offer = invitation.offer
+        return .offer(
+            ref: id,
+            OfferedFile(
+                name: invitation.name, size: invitation.size, invitation: invitation.invitation,
+                chunkSize: Int(offer.chunkSize), mode: offer.mode.map { UInt32($0) },
+                modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree))
+    }
+}
+
+extension EndCode {
+    fileprivate init(_ code: FileCancel.Code) {
+        switch code {
+        case .cancelled: self = .cancelled
+        case .declined: self = .declined
+        case .failed: self = .failed
         }
-        let parameters = message.parameters
-        switch message.event {
-        case "x.info": return .info(displayName: json()["displayName"] as? String)
-        case "x.file.acpt": return parameters.first.map { .acceptance(name: PlainMessage.unescape($0)) }
-        case "x.ok": return .ok
-        case "x.file":
-            guard let ref = message.ref, parameters.count == 2, let invitation = text("x.text") else { return nil }
-            let offer = json()
-            return .offer(
-                ref: ref,
-                OfferedFile(
-                    name: PlainMessage.unescape(parameters[0]), size: UInt64(parameters[1]), invitation: invitation,
-                    chunkSize: offer["chunk"] as? Int ?? ChunkPlan.defaultChunkSize,
-                    mode: (offer["mode"] as? Int).map { UInt32(truncatingIfNeeded: $0) },
-                    modifiedAt: (offer["mtime"] as? Int).map { Int64($0) }))
-        case "x.msg.new":
-            var files: [AnnouncedMessage.File] = []
-            let descriptions = message.parts.filter { $0.type == "x.json" }
-            for parameter in parameters.dropFirst() {
-                let fields = parameter.split(separator: ":")
-                guard fields.count == 2, let size = UInt64(fields[1]) else { continue }
-                let entry =
-                    files.count < descriptions.count
-                    ? descriptions[files.count].body.map { PlainMessage.json(bytes[$0]) } ?? [:] : [:]
-                files.append(
-                    .init(
-                        name: entry["name"] as? String ?? "file", size: size,
-                        root: (entry["root"] as? String).flatMap { PlainMessage.bytes(base64: $0) }))
-            }
-            let preview = message.parts.first { $0.type.hasPrefix("i.") }
-            return .message(
-                ref: message.ref,
-                AnnouncedMessage(
-                    text: text("x.text"), files: files,
-                    preview: preview.flatMap { part in part.body.map { (part.type, Array(bytes[$0])) } }))
-        case "x.msg.file":
-            guard parameters.count == 2, let ref = Int64(parameters[0]), let part = message.parts.first,
-                let hash = part.hash, let body = part.body
-            else { return nil }
-            let numbers = parameters[1].split(separator: ".").compactMap { UInt64($0) }
-            guard numbers.count == 2 else { return nil }
-            return .chunk(IncomingChunk(ref: ref, part: numbers[0], number: numbers[1], hash: hash, body: body))
-        case "x.file.want":
-            guard parameters.count >= 2, let number = UInt64(parameters[0]), let seen = Int64(parameters[1]) else {
-                return nil
-            }
-            var ranges = ChunkRanges()
-            for text in parameters.dropFirst(2) {
-                let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
-                guard let first = ends.first ?? nil else { return nil }
-                ranges.insert(first...(ends.count == 1 ? first : ends[1] ?? UInt64.max))
-            }
-            return .want(Want(number: number, seen: seen, ranges: ranges))
-        case "x.file.done":
-            let mark = json()
-            guard let count = mark["count"] as? UInt64, let size = mark["size"] as? UInt64,
-                let root = (mark["root"] as? String).flatMap({ PlainMessage.bytes(base64: $0) })
-            else { return nil }
-            return .done(DoneMark(count: count, size: size, root: root))
-        case "x.file.ok":
-            return parameters.first.flatMap { PlainMessage.bytes(base64: $0) }.map { .fileOK(root: $0) }
-        case "x.file.cancel":
-            guard parameters.count >= 2, let ref = Int64(parameters[0]), let code = EndCode(rawValue: parameters[1])
-            else { return nil }
-            return .cancel(ref: ref, code, reason: text("x.text") ?? "")
-        default: return .ignored(event: message.event)
+    }
+}
+
+extension AnnouncedMessage {
+    fileprivate init(_ message: NewMessage) throws(ChatProtocolError) {
+        text = message.text
+        files = try message.inlineFiles().map { file in
+            // A picture that is announced without a name gets one by its type.
+            let ending = file.description.type.mime?.split(separator: "/").last.map { "." + $0 } ?? ""
+            return File(name: file.name ?? "file" + ending, size: UInt64(file.description.size), root: file.root)
         }
+        preview = message.preview.flatMap { part in part.body.map { (part.type.text, Array($0)) } }
     }
 }

@@ -35,6 +35,8 @@ public struct SendReceipt: Equatable, Sendable {
 extension Profile {
     /// The largest file that goes inside a message by itself when a text comes with it, in bytes.
     public static let inlineByDefault: UInt64 = 65_536
+    /// The longest text, in bytes.
+    public static let textLimit = 65_536
     /// The largest preview, in bytes.
     public static let previewLimit: UInt64 = 65_536
 
@@ -43,6 +45,12 @@ extension Profile {
     public func requestSend(_ request: SendRequest) throws(EngineError) -> SendReceipt {
         guard request.path != nil || !(request.text ?? "").isEmpty else {
             throw .usage("nothing to send: name a file or a text")
+        }
+        if let text = request.text, text.utf8.count > Self.textLimit {
+            throw .usage("a text has at most \(Self.textLimit) bytes; send it as a file")
+        }
+        if let name = request.name, name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) {
+            throw .usage("a name has 1 to 255 bytes")
         }
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
