@@ -65,6 +65,11 @@ package final class RelayHub: Sendable {
         }
     }
 
+    /// The connection takes several unacknowledged messages of a queue at a time.
+    func open(_ connection: ConnectionID, window: Int) {
+        state.withLock { $0.core?.open(connection, window: window) }
+    }
+
     /// The connection takes no more messages for now.
     func pause(_ connection: ConnectionID) {
         state.withLock { $0.core?.pause(connection) }
