@@ -140,7 +140,8 @@ extension RelayCore {
         }
     }
 
-    private func window(of connection: ConnectionID) -> Int { connections[connection]?.window ?? 1 }
+    /// Unacknowledged messages of a queue that may be under way to the connection.
+    package func window(of connection: ConnectionID) -> Int { connections[connection]?.window ?? 1 }
 
     private func hasNext(_ queue: ActiveQueue) -> Bool {
         guard let subscription = queue.subscription else { return false }
