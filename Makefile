@@ -25,11 +25,12 @@ build: deps
 demo: build
 	$(BINARY) demo
 
+# One test at a time: many of them run the real program, relay and disk, and wait for them.
 test: deps lint
 	$(BUILD) --build-tests
 	$(BUILD) --product sxfile
 	$(MAKE) --no-print-directory check-generated
-	$(SWIFT) test -c release -Xswiftc -enable-testing --skip-build
+	$(SWIFT) test -c release -Xswiftc -enable-testing --skip-build --no-parallel
 
 lint:
 	$(SWIFT) format lint --strict -r Sources Tests Package.swift

@@ -120,7 +120,8 @@ extension AgentLink {
         guard connection.row.state == .joining, let receive = connection.receive,
             let keys = connection.row.agreementKeys.flatMap(AgreementKeys.init)
         else { return }
-        let message = AgentMessage.confirmationWithQueues([receive.queueInfo], info: connection.row.info[...])
+        let message = AgentMessage.confirmationWithQueues(
+            [receive.queueInfo(version: send.row.version)], info: connection.row.info[...])
         let version = connection.ratchet?.version ?? E2EParameters.versions.upperBound
         let item = try confirmation(on: connection, message, parameters: keys.publicParameters(version: version))
         connection.row.agreementKeys = nil

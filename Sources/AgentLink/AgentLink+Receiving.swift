@@ -457,5 +457,7 @@ extension AgentLink {
                 }
             }
         }
+        // The engine may still acknowledge them: then their rows go.
+        for index in connection.held.indices { connection.held[index].isStored = true }
     }
 }

@@ -148,5 +148,5 @@ struct HeldBulk: Sendable {
     let integrity: Integrity
     let body: [UInt8]
     /// Whether rows of `segments` hold some of it.
-    let isStored: Bool
+    var isStored: Bool
 }

@@ -134,6 +134,8 @@ struct QueueRow: Sendable {
     /// Whether the sender secures the queue itself (mode M); otherwise the recipient does with KEY.
     var messagingMode: Bool
     var secured: Bool
+    /// The highest SMP client version that both we and, for a queue to send to, its recipient speak.
+    var version = QueueEnvelope.versions.upperBound
 
     init(
         connection: ConnectionID, direction: Direction, server: String, recipientID: [UInt8] = [], senderID: [UInt8],
@@ -165,6 +167,7 @@ struct QueueRow: Sendable {
                 endToEndKey: row.bytes("endToEndKey") ?? [], peerKey: row.bytes("peerKey") ?? [],
                 messagingMode: row["messagingMode"], secured: row["secured"])
             queue.senderKey = row.bytes("senderKey") ?? []
+            queue.version = UInt16(truncatingIfNeeded: row["version"] as Int64)
             return queue
         }
     }
@@ -173,11 +176,12 @@ struct QueueRow: Sendable {
         try db.execute(
             sql: """
                 INSERT OR REPLACE INTO queues (connection, direction, server, recipientId, senderId, authKey, serverSecret,
-                    endToEndKey, peerKey, senderKey, messagingMode, secured) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    endToEndKey, peerKey, senderKey, messagingMode, secured, version)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 connection.rawValue, direction.rawValue, server, blob(recipientID), blob(senderID), blob(authKey),
-                blob(serverSecret), blob(endToEndKey), blob(peerKey), blob(senderKey), messagingMode, secured,
+                blob(serverSecret), blob(endToEndKey), blob(peerKey), blob(senderKey), messagingMode, secured, version,
             ])
     }
 }

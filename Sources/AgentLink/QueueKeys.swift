@@ -55,8 +55,9 @@ struct ReceiveQueue: Sendable {
     }
 
     /// For a confirmation.
-    var queueInfo: SMPQueueInfo {
-        SMPQueueInfo(address: senderAddress, key: endToEndKey.publicKey, isSenderSecured: row.messagingMode)
+    func queueInfo(version: UInt16) -> SMPQueueInfo {
+        SMPQueueInfo(
+            version: version, address: senderAddress, key: endToEndKey.publicKey, isSenderSecured: row.messagingMode)
     }
 
     /// The sender's key of the end-to-end layer, once its confirmation has proved authentic.
@@ -98,23 +99,29 @@ struct SendQueue: Sendable {
 
     /// For a queue of a link.
     static func new(connection: ConnectionID, _ queue: QueueURI) throws(AgentLinkError) -> SendQueue {
-        try new(connection: connection, queue.address, key: queue.key, isSenderSecured: queue.isSenderSecured)
+        try new(
+            connection: connection, queue.address, key: queue.key, isSenderSecured: queue.isSenderSecured,
+            version: queue.versions.upperBound)
     }
 
     /// For a queue of a confirmation.
     static func new(connection: ConnectionID, _ queue: SMPQueueInfo) throws(AgentLinkError) -> SendQueue {
-        try new(connection: connection, queue.address, key: queue.key, isSenderSecured: queue.isSenderSecured)
+        try new(
+            connection: connection, queue.address, key: queue.key, isSenderSecured: queue.isSenderSecured,
+            version: queue.version)
     }
 
     private static func new(
-        connection: ConnectionID, _ address: QueueAddress, key: X25519PublicKey, isSenderSecured: Bool
+        connection: ConnectionID, _ address: QueueAddress, key: X25519PublicKey, isSenderSecured: Bool,
+        version: UInt16
     ) throws(AgentLinkError) -> SendQueue {
         do {
-            return try SendQueue(
-                QueueRow(
-                    connection: connection, direction: .send, server: address.server.description,
-                    senderID: address.senderID, authKey: X25519PrivateKey().raw.bytes,
-                    endToEndKey: X25519PrivateKey().raw.bytes, peerKey: key.raw, messagingMode: isSenderSecured))
+            var row = QueueRow(
+                connection: connection, direction: .send, server: address.server.description,
+                senderID: address.senderID, authKey: X25519PrivateKey().raw.bytes,
+                endToEndKey: X25519PrivateKey().raw.bytes, peerKey: key.raw, messagingMode: isSenderSecured)
+            row.version = min(version, QueueEnvelope.versions.upperBound)
+            return try SendQueue(row)
         } catch {
             throw .badLink("its key is unusable")
         }
@@ -122,13 +129,14 @@ struct SendQueue: Sendable {
 
     /// A SEND body around `envelope`.
     func seal(_ envelope: [UInt8]) throws(SMPProtocolError) -> [UInt8] {
-        try QueueEnvelope.seal(envelope, key: endToEndBox)
+        try QueueEnvelope.seal(envelope, key: endToEndBox, version: row.version)
     }
 
     /// The SEND body of the first message: it brings our keys.
     func sealFirst(_ envelope: [UInt8], senderKey: AuthKey?) throws(SMPProtocolError) -> [UInt8] {
         try QueueEnvelope.seal(
-            envelope, key: endToEndBox, senderKey: endToEndKey.publicKey, authorizationKey: senderKey)
+            envelope, key: endToEndBox, senderKey: endToEndKey.publicKey, authorizationKey: senderKey,
+            version: row.version)
     }
 }
 
