@@ -28,11 +28,11 @@ extension Engine {
         case .subscriptionTaken: stopForGood(.subscriptionTaken)
         case .failed(let connection, let error): await failed(connection, error)
         case .relayUp(let server):
-            answered.insert(server)
-            if down.removeValue(forKey: server) != nil {
-                broadcast.tell(.up(server: "\(server)"))
-                tellRelays()
-            }
+            let isFirst = answered.insert(server).inserted
+            let wasDown = down.removeValue(forKey: server) != nil
+            if wasDown { broadcast.tell(.up(server: "\(server)")) }
+            // At the first answer rows may still say what an earlier engine saw.
+            if isFirst || wasDown { tellRelays() }
         case .relayDown(let server, let error, _):
             down[server] = error
             broadcast.tell(.down(server: "\(server)", FailureKind(error), error.description))

@@ -92,6 +92,8 @@ actor Engine {
     /// - Throws: `database(.copied)`, or what keeps the link from starting.
     func start(progress: @escaping @Sendable (ProgressEvent) -> Void) async throws {
         try profile.checkIdentity()
+        // Nothing moves yet, whatever a killed engine left.
+        try profile.write { db in try db.execute(sql: "UPDATE transfers SET bytesPerSecond = NULL") }
         broadcast.begin(progress)
         await listen()
         tasks = [
@@ -164,6 +166,7 @@ actor Engine {
             case .runnerEnded(let id):
                 running[id] = nil
                 ending[id] = nil
+                if let row = try? profile.transfer(id: id) { broadcast.report(ProgressEvent(row)) }
                 await takeLeftovers(id)
                 await advance(id)
             }

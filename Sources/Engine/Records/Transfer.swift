@@ -224,20 +224,21 @@ extension Transfer {
         try update(db, now: updatedAt)
     }
 
-    /// Writes everything but what `updateProgress` and `updateCheckpoint` write.
+    /// Writes everything but what is moved and the checkpoint.
     func update(_ db: GRDB.Database, now: Int64) throws {
         try db.execute(
             sql: """
                 UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
                     offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
-                    waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, updatedAt = ?
+                    waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
                 WHERE id = ?
                 """,
             arguments: [
                 connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
                 sourceIdentity,
                 offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
-                lane, reason, failure?.rawValue, endedBy?.rawValue, message, now, id,
+                lane, reason, failure?.rawValue, endedBy?.rawValue, message, bytesPerSecond.map { Int64(clamping: $0) },
+                now, id,
             ])
     }
 

@@ -336,6 +336,7 @@ actor ReceiveRunner: TransferRunner {
         guard isSynced else { return }
         var note = note()
         note.checkpoint = machine.checkpoint(orderly: true)
+        note.bytesPerSecond = nil
         await write(note, saying: nil)
     }
 

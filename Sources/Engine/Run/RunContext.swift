@@ -108,6 +108,7 @@ struct RunnerNote: Sendable {
     func write(_ db: GRDB.Database, farewell: Int64? = nil) throws {
         if let inbound { try AgentStore.deleteInbound(db, inbound) }
         guard var row = try Transfer.fetch(db, id: transfer) else { return }
+        let before = row
         try Transfer.updateCheckpoint(db, id: transfer, checkpoint, bootID: bootID, transferred: transferred)
         if let ending {
             // What the user ended stays ended, but a file that is there is there.
@@ -122,12 +123,15 @@ struct RunnerNote: Sendable {
             row.state = state
             row.waiting = waiting
             row.lane = "relay"
+            row.bytesPerSecond = bytesPerSecond
         } else if farewell == nil {
             return
         }
         if let path { row.path = path }
         if let farewell { row.farewell = farewell }
-        try row.update(db, now: unixNow())
+        // A run that moves nothing leaves the time alone: the last word is waited for from the last thing that moved.
+        let isNews = row.state != before.state || row.farewell != before.farewell || transferred != before.transferred
+        try row.update(db, now: isNews ? unixNow() : before.updatedAt)
     }
 }
 

@@ -247,6 +247,7 @@ actor SendRunner: TransferRunner {
         guard case .ended = machine.state else {
             var note = note()
             note.checkpoint = machine.checkpoint(keepingUnderWay: true)
+            note.bytesPerSecond = nil
             return await write(note, saying: nil)
         }
     }
