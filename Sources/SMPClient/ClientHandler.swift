@@ -94,8 +94,12 @@ final class ClientHandler: ChannelInboundHandler {
     func finish(_ reason: SMPClientError?) {
         guard !isFinished else { return }
         // What was submitted before goes out before; answers to it are not waited for.
-        if reason == nil { flush() }
+        if reason == nil {
+            session?.acknowledgeHandled(now: .now())
+            flush()
+        }
         isFinished = true
+        tellLocal()
         timer?.cancel()
         let error = reason ?? .closed("by ourselves")
         if let reason {
@@ -142,7 +146,24 @@ final class ClientHandler: ChannelInboundHandler {
         isFlushPlanned = true
         context.eventLoop.assumeIsolated().execute { [weak self] in
             self?.isFlushPlanned = false
+            self?.tellLocal()
             self?.flush()
+        }
+    }
+
+    /// What a delivery window answers by itself; each answer may lead to the next command, in the next turn of the loop.
+    private func tellLocal() {
+        for event in session?.takeLocal() ?? [] { tell(event) }
+    }
+
+    private func tell(_ event: Session.Event) {
+        guard !isFinished else {
+            if case .answer(let promise, _) = event { promise?.fail(SMPClientError.closed("by ourselves")) }
+            return
+        }
+        switch event {
+        case .push(let push): shared.push(push)
+        case .answer(let promise, let response): promise?.succeed(response)
         }
     }
 
@@ -179,12 +200,7 @@ final class ClientHandler: ChannelInboundHandler {
         let now = NIODeadline.now()
         let events = try session?.receive(block, now: now) ?? []
         if timerDue > now + timeouts.silence { schedule(at: now + timeouts.silence) }
-        for event in events {
-            switch event {
-            case .push(let push): shared.push(push)
-            case .answer(let promise, let response): promise?.succeed(response)
-            }
-        }
+        for event in events { tell(event) }
     }
 
     // MARK: Time

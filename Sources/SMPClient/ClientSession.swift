@@ -23,6 +23,8 @@ package struct ClientSession<Ticket> {
         package let sessionID: [UInt8]
         /// The relay's key of this connection.
         package let serverKey: X25519PublicKey
+        /// Unacknowledged messages of a queue that may be under way: one in plain SMP.
+        package let window: Int
     }
 
     private enum State {
@@ -54,6 +56,9 @@ package struct ClientSession<Ticket> {
     private var agreements: [X25519PublicKey: BoxKey] = [:]
     private var lastHeard: NIODeadline
     private var lastAnswer: NIODeadline
+    /// Queues whose messages come several at a time, and what is to be told because of them.
+    private var windows = QueueWindows()
+    private var local: [Event] = []
     // The block being filled, and the queues it is about.
     private var builder = BlockBuilder()
     private var entities: [[UInt8]] = []
@@ -87,13 +92,18 @@ package struct ClientSession<Ticket> {
             let version = try SMP.negotiate(versions, hello.versions)
             guard hello.sessionID == sessionID else { throw .authentication("the TLS session id in its hello") }
             let serverKey = try SignedKey.open(hello.signedKey, leaf: leafKey)
-            if version >= 11 {
+            let window = DeliveryWindow(tail: hello.tail)
+            // A relay of ours: TLS encrypts already, a second layer between the same two would only cost time.
+            if window == nil, version >= 11 {
                 guard let secret = try? handshakeKey.agree(with: serverKey) else { throw .malformed("session key") }
                 cipher = BlockCipher(sharedSecret: secret, sessionID: sessionID, side: .client)
             }
             let answer = ClientHello(
-                version: version, fingerprint: server.fingerprint, key: handshakeKey.publicKey)
-            state = .open(Agreed(version: version, sessionID: sessionID, serverKey: serverKey))
+                version: version, fingerprint: server.fingerprint, key: window == nil ? handshakeKey.publicKey : nil,
+                tail: window?.encoded() ?? [])
+            state = .open(
+                Agreed(
+                    version: version, sessionID: sessionID, serverKey: serverKey, window: Int(window?.messages ?? 1)))
             return try Self.padded(answer.encoded())
         } catch {
             throw SMPClientError(error, server)
@@ -122,6 +132,43 @@ package struct ClientSession<Ticket> {
         correlationID: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
     ) throws(SMPClientError) -> Bool {
         guard case .open(let agreed) = state else { throw .closed("nothing can be sent") }
+        if agreed.window > 1, let answer = windows.submit(command, entity: entity, authorization: authorization) {
+            local.append(.answer(ticket, .message(id: answer.id, body: answer.body)))
+            local.append(.push(SMPPush(entity: entity, event: .message(id: answer.id, body: answer.body))))
+            if let through = windows.due(entity) {
+                _ = try? write(
+                    .acknowledge(through[...]), entity: entity, authorization: authorization, ticket: nil, now: now,
+                    correlationID: correlationID, agreed)
+            }
+            return true
+        }
+        return try write(
+            command, entity: entity, authorization: authorization, ticket: ticket, now: now,
+            correlationID: correlationID, agreed)
+    }
+
+    /// What has been decided without asking the relay: answers to acknowledgements that a window holds back, and the
+    /// messages that follow them.
+    package mutating func takeLocal() -> [Event] {
+        defer { local.removeAll(keepingCapacity: true) }
+        return local
+    }
+
+    /// Acknowledges everything that was handled, before the connection is closed in order.
+    package mutating func acknowledgeHandled(now: NIODeadline) {
+        guard case .open(let agreed) = state else { return }
+        for (entity, handled) in windows.takeHandled() {
+            _ = try? write(
+                .acknowledge(handled.id[...]), entity: entity, authorization: handled.authorization, ticket: nil,
+                now: now,
+                correlationID: SecureRandom.bytes(SMP.nonceSize), agreed)
+        }
+    }
+
+    private mutating func write(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
+        correlationID: [UInt8], _ agreed: Agreed
+    ) throws(SMPClientError) -> Bool {
         if case .send(_, let body) = command, body.count > SMP.maximumMessageSize(agreed.version) { return false }
         let kind = CommandKind(command)
         if !kind.sharesBlocks || entities.contains(entity) { closeBlock() }
@@ -193,7 +240,8 @@ package struct ClientSession<Ticket> {
         _ transmission: Transmission, _ agreed: Agreed, into events: inout [Event], now: NIODeadline
     ) throws(SMPProtocolError) {
         guard !transmission.correlationID.isEmpty else {
-            if let push = try push(transmission, agreed) { events.append(.push(push)) }
+            guard let push = try push(transmission, agreed) else { return }
+            if agreed.window == 1 || windows.take(push) { events.append(.push(push)) }
             return
         }
         // What answers no command of ours is left alone.

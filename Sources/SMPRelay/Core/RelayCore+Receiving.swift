@@ -64,7 +64,11 @@ extension RelayCore {
         for delivered in subscription.unacknowledged[...place] {
             try drop(through: delivered.sequence, of: queue, tag: delivered.tag)
         }
-        if let next = try nextDelivery(of: queue) { outcome.reply = .message(next) }
+        if window(of: connection) > 1 {
+            try deliver(queue, to: &outcome)
+        } else if let next = try nextDelivery(of: queue) {
+            outcome.reply = .message(next)
+        }
     }
 
     private mutating func acknowledge(
@@ -136,9 +140,13 @@ extension RelayCore {
         }
     }
 
+    /// Unacknowledged messages of a queue that may be under way to the connection.
+    package func window(of connection: ConnectionID) -> Int { connections[connection]?.window ?? 1 }
+
     private func hasNext(_ queue: ActiveQueue) -> Bool {
         guard let subscription = queue.subscription else { return false }
-        return subscription.unacknowledged.count < Self.window && subscription.next < queue.spool.tail
+        return subscription.unacknowledged.count < window(of: subscription.connection)
+            && subscription.next < queue.spool.tail
     }
 
     /// The next message that the window allows, now under way.

@@ -20,12 +20,12 @@ package struct RelayCore {
         var got: [QueueID: [UInt8]] = [:]
         /// Whether it takes more messages now.
         var hasRoom = true
+        /// Unacknowledged messages of a queue that may be under way to it: one in plain SMP.
+        var window = 1
         /// Queues with a message to push once there is room.
         var waiting: Deque<ActiveQueue> = []
     }
 
-    /// Unacknowledged messages a queue may have under way.
-    package static let window = 1
     /// Messages handed to a connection at once when it has room again.
     private static let messagesPerTurn = 16
 
@@ -40,6 +40,11 @@ package struct RelayCore {
     /// A connection from `address` (4 or 16 bytes, else not limited) has come.
     package mutating func connect(_ connection: ConnectionID, address: [UInt8]) {
         connections[connection] = Connection(tag: addresses.tag(of: address))
+    }
+
+    /// The connection takes `messages` unacknowledged messages of a queue at a time, as pushes.
+    package mutating func open(_ connection: ConnectionID, window messages: Int) {
+        connections[connection]?.window = messages
     }
 
     /// A connection is gone; what it has not acknowledged will be delivered to the next one.

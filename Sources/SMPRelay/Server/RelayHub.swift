@@ -57,12 +57,19 @@ package final class RelayHub: Sendable {
         return state.withLock { state in
             guard var outcome = state.run({ command(&$0, now) }) else { return .refused(.storage) }
             if outcome.pushes.isEmpty { return outcome }
-            for push in outcome.pushes where push.connection != connection {
+            // With a window messages of one queue come from two sides, SEND and ACK: they go one way, so that none overtakes.
+            let isWindowed = (state.core?.window(of: connection) ?? 1) > 1
+            for push in outcome.pushes where push.connection != connection || isWindowed {
                 state.outlets[push.connection]?(push.event)
             }
-            outcome.pushes.removeAll { $0.connection != connection }
+            outcome.pushes.removeAll { $0.connection != connection || isWindowed }
             return outcome
         }
+    }
+
+    /// The connection takes several unacknowledged messages of a queue at a time.
+    func open(_ connection: ConnectionID, window: Int) {
+        state.withLock { $0.core?.open(connection, window: window) }
     }
 
     /// The connection takes no more messages for now.

@@ -65,7 +65,8 @@ package struct RelaySession {
     package func hello() throws(Failure) -> [UInt8] {
         guard let signedKey = identity.signed(sessionKey.publicKey) else { throw .identity }
         let hello = ServerHello(
-            versions: SMP.relayVersions, sessionID: sessionID, chain: identity.chain, signedKey: signedKey)
+            versions: SMP.relayVersions, sessionID: sessionID, chain: identity.chain, signedKey: signedKey,
+            tail: DeliveryWindow.offered.encoded())
         do { return try WireWriter.pad(hello.encoded(), to: SMP.blockSize) } catch { throw .identity }
     }
 
@@ -124,6 +125,9 @@ package struct RelaySession {
         guard let content = try? WireReader.unpad(block[...]), let hello = try? ClientHello(content),
             SMP.relayVersions.contains(hello.version), hello.fingerprint == identity.fingerprint
         else { throw .handshake }
+        if let window = DeliveryWindow(tail: hello.tail) {
+            hub.open(connection, window: Int(min(window.messages, DeliveryWindow.offered.messages)))
+        }
         guard let key = hello.key else { return Agreed(version: hello.version) }
         guard let secret = try? sessionKey.agree(with: key) else { throw .handshake }
         if hello.version >= 11, !hello.isProxy {
