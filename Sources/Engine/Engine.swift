@@ -179,7 +179,7 @@ actor Engine {
 
     private func tick() async {
         ticks += 1
-        if ticks.isMultiple(of: 6) {
+        if ticks.isMultiple(of: 2) {
             for running in running.values { running.runner.tell(.retry) }
         }
         if let version = try? profile.dataVersion(), version != seenVersion { await look() }
@@ -226,8 +226,13 @@ actor Engine {
     /// What the engine is doing.
     func activity() async -> EngineActivity {
         let status = await link.status()
-        var isBusy = status.connecting > 0 || status.outstanding > 0
-        for running in running.values where await running.runner.isBusy { isBusy = true }
+        var isBusy = status.connecting > 0
+        var heldUp = 0
+        for running in running.values {
+            if await running.runner.isBusy { isBusy = true }
+            if await running.runner.isHeldUp { heldUp += 1 }
+        }
+        isBusy = isBusy || status.outstanding > heldUp
         return EngineActivity(isBusy: isBusy, count: status.activity &+ activityCount)
     }
 

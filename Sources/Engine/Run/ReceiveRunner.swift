@@ -7,9 +7,6 @@ import TransferCore
 
 /// Receives one file: checks and writes chunks, asks for what is missing, puts the file into place.
 actor ReceiveRunner: TransferRunner {
-    /// How often a full destination is tried again.
-    static let spaceInterval: Duration = .seconds(3)
-
     private let transfer: Transfer
     private let connection: ConnectionID
     private let ref: Int64
@@ -19,6 +16,8 @@ actor ReceiveRunner: TransferRunner {
     private var meter = RateMeter()
     private var isDown = false
     private var isWithoutSpace = false
+    /// A chunk waits for room.
+    private var isHolding = false
     private var isOver = false
     private var isOnDisk = false
     private var stored: TransferState
@@ -83,6 +82,7 @@ actor ReceiveRunner: TransferRunner {
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
     var isBusy: Bool { isOnDisk }
+    var isHeldUp: Bool { isHolding }
 
     func run() async {
         if case .complete(let path) = place {
@@ -170,10 +170,13 @@ actor ReceiveRunner: TransferRunner {
 
     private func write(_ bytes: [UInt8], at chunkPlace: ChunkPlace, hash: [UInt8]) async -> [ReceivingMachine.Action] {
         guard case .partial(_, let writer) = place else { return [] }
+        defer { isHolding = false }
         while true {
             do {
                 switch try await writer.write(bytes, at: Int64(chunkPlace.offset), expecting: hash) {
-                case .written: return machine.handle(.written(chunkPlace.number))
+                case .written:
+                    isWithoutSpace = false
+                    return machine.handle(.written(chunkPlace.number))
                 case .hashMismatch: return machine.handle(.damaged(chunkPlace.number))
                 }
             } catch {
@@ -186,6 +189,7 @@ actor ReceiveRunner: TransferRunner {
     /// Waits a while for room, with the chunk held and not acknowledged: the relay keeps what comes after it.
     /// - Returns: whether to try again; not when the engine leaves or the transfer was ended.
     private func waitForSpace() async -> Bool {
+        isHolding = true
         if !isWithoutSpace {
             isWithoutSpace = true
             await store()
@@ -193,9 +197,7 @@ actor ReceiveRunner: TransferRunner {
         }
         for await event in events {
             switch event {
-            case .retry:
-                isWithoutSpace = false
-                return true
+            case .retry: return true
             case .leave, .ended:
                 if case .leave = event { await leave() }
                 isOver = true

@@ -56,6 +56,8 @@ protocol TransferRunner: Sendable {
     func seal() async
     /// Whether it works on the disk at this moment, without a message being under way.
     var isBusy: Bool { get async }
+    /// Whether it holds a message unacknowledged because the destination is full: the link counts that as under way.
+    var isHeldUp: Bool { get async }
 }
 
 /// How an ending of TransferCore stands in the row.

@@ -63,6 +63,7 @@ actor SendRunner: TransferRunner {
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
     var isBusy: Bool { false }
+    var isHeldUp: Bool { false }
 
     func run() async {
         await apply(machine.handle(.connected))
