@@ -42,7 +42,7 @@ struct CrashTests {
             try await sender.wait()
             try await recipient.wait()
         }
-        #expect([UInt8](file: bob.downloads + "/durable.bin") == [UInt8](file: path))
+        #expect(haveSameBytes(bob.downloads + "/durable.bin", path))
         #expect(Stage.list(bob.downloads) == ["durable.bin"])
         // Killed in between, he may not have said so yet.
         _ = try await bob.run("resume")
@@ -70,7 +70,7 @@ struct CrashTests {
         forwarder.cut(after: nil)
         let result = try await receiving.wait()
         #expect(result.status == 0, "\(result.errors)")
-        #expect([UInt8](file: result.text) == [UInt8](file: path))
+        #expect(haveSameBytes(result.text, path))
         host.signal(SIGTERM)
         try await host.wait()
         forwarder.end()
@@ -92,7 +92,7 @@ struct CrashTests {
         let id = try await bob.newestOffer()
         let host = try alice.start("daemon")
         let received = try await bob.succeed("accept", id)
-        #expect([UInt8](file: received.text) == [UInt8](file: path))
+        #expect(haveSameBytes(received.text, path))
         host.signal(number)
         #expect(try await host.wait().status == 0)
         stage.relay?.signal(number)

@@ -27,7 +27,7 @@ struct CronTests {
             rounds += 1
         }
         #expect(rounds <= 2)
-        #expect([UInt8](file: bob.downloads + "/by night") == [UInt8](file: path))
+        #expect(haveSameBytes(bob.downloads + "/by night", path))
         // The file once, in blocks, with what surrounds it: far from twice.
         #expect(sentByAlice < 2_700_000)
         let last = try await alice.run("resume")
@@ -92,7 +92,7 @@ struct CronTests {
             _ = try await alice.run("resume")
             rounds += 1
         }
-        #expect([UInt8](file: bob.downloads + "/large") == [UInt8](file: path))
+        #expect(haveSameBytes(bob.downloads + "/large", path))
     }
 
     @Test("a daemon accepts by itself")
@@ -104,7 +104,7 @@ struct CronTests {
         let host = try bob.start("daemon", "--accept-from", "alice", "-o", place)
         let path = try stage.makeFile("welcome", count: 100_000)
         try await alice.succeed("send", "bob", path)
-        #expect([UInt8](file: place + "/welcome") == [UInt8](file: path))
+        #expect(haveSameBytes(place + "/welcome", path))
         host.signal(SIGTERM)
         #expect(try await host.wait().status == 0)
     }

@@ -33,7 +33,7 @@ struct MessageTests {
         #expect(offers.contains { $0.contains("have a look") })
         let file = try #require(offers.first { $0.contains("note.pdf") })
         let received = try await bob.succeed("accept", String(file.prefix { $0 != "\t" }))
-        #expect([UInt8](file: received.text) == [UInt8](file: path))
+        #expect(haveSameBytes(received.text, path))
         #expect(Stage.list(bob.downloads) == ["note.pdf"])
     }
 

@@ -16,7 +16,7 @@ struct TransferTests {
         let accepted = try await bob.succeed("accept", id)
         #expect(accepted.output == bob.downloads + "/a b.iso\n")
         #expect(try await sending.wait().status == 0)
-        #expect([UInt8](file: accepted.text) == [UInt8](file: path))
+        #expect(haveSameBytes(accepted.text, path))
         #expect(Stage.list(bob.downloads) == ["a b.iso"])
         var status = stat()
         stat(accepted.text, &status)
@@ -36,7 +36,7 @@ struct TransferTests {
         _ = try await sending.firstLine()
         let accepted = try await bob.succeed("accept", try await bob.newestOffer(), "-o", stage.directory + "/here")
         #expect(accepted.text == stage.directory + "/here")
-        #expect([UInt8](file: accepted.text) == [UInt8](file: path))
+        #expect(haveSameBytes(accepted.text, path))
         #expect(try await sending.wait().status == 0)
     }
 
@@ -65,7 +65,7 @@ struct TransferTests {
         let names = Stage.list(place)
         #expect(names.count == 4)
         for name in names where name != "photo.tar.gz" {
-            #expect([UInt8](file: place + "/" + name) == [UInt8](file: path))
+            #expect(haveSameBytes(place + "/" + name, path))
         }
         // Nothing waits: nothing to do.
         #expect(try await bob.succeed("accept", "--all").output.isEmpty)
