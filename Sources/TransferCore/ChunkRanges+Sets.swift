@@ -1,29 +1,6 @@
 import ChatProtocol
 
 extension ChunkRanges {
-    /// The lowest chunk.
-    var first: UInt64? { ranges.first?.lowerBound }
-
-    mutating func insert(_ chunk: UInt64) { insert(chunk...chunk) }
-
-    mutating func remove(_ chunk: UInt64) { remove(chunk...chunk) }
-
-    func union(_ other: ChunkRanges) -> ChunkRanges {
-        var union = self
-        for range in other.ranges { union.insert(range) }
-        return union
-    }
-
-    func subtracting(_ other: ChunkRanges) -> ChunkRanges {
-        var rest = self
-        for range in other.ranges { rest.remove(range) }
-        return rest
-    }
-
-    func intersection(_ other: ChunkRanges) -> ChunkRanges {
-        subtracting(subtracting(other))
-    }
-
     /// Without what lies behind `last`.
     func clipped(to last: UInt64) -> ChunkRanges {
         guard last < UInt64.max else { return self }

@@ -26,7 +26,7 @@ private let smpServer = ProcessInfo.processInfo.environment["SMP_SERVER"]
         var bob = try await Party(
             directory.appendingPathComponent("bob.db").path, relay: address, bootID: "test", isFast: true, group: group)
 
-        let (a, b) = try await connect(alice, bob, .contact)
+        let (a, b) = try await connected(alice, bob)
         let large = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         try await alice.link.send(large, on: a)
         try await bob.link.send(large, on: b)
@@ -34,7 +34,7 @@ private let smpServer = ProcessInfo.processInfo.environment["SMP_SERVER"]
         #expect(try await alice.message() == large)
 
         // 300 messages to somebody who is away, and comes back.
-        let (file, _) = try await connect(alice, bob, .file)
+        let (file, _) = try await connected(alice, bob, kind: .file)
         await bob.link.stop()
         let sender = Task {
             for number in 0..<300 { _ = try await alice.link.sendBulk([Self.bulk(number)], on: file) }
@@ -63,22 +63,4 @@ private let smpServer = ProcessInfo.processInfo.environment["SMP_SERVER"]
     }
 
     private static func bulk(_ number: Int) -> [UInt8] { Array(" x.msg.file \(number)".utf8) }
-
-    private func connect(
-        _ alice: Party, _ bob: Party, _ kind: ConnectionKind
-    ) async throws -> (ConnectionID, ConnectionID) {
-        let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: kind, now: 0) }
-        await alice.link.wake(a)
-        let link = try await alice.invitation(of: a)
-        let b = try bob.database.write { db in
-            try AgentStore.insertJoiner(db, kind: kind, link: link, info: Array("bob".utf8), now: 0)
-        }
-        await bob.link.wake(b)
-        #expect(try await alice.confirmation() == Array("bob".utf8))
-        try alice.database.write { db in try AgentStore.allow(db, a, info: Array("alice".utf8)) }
-        await alice.link.wake(a)
-        try await bob.until(b, is: .connected)
-        try await alice.until(a, is: .connected)
-        return (a, b)
-    }
 }
