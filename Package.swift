@@ -60,6 +60,7 @@ let package = Package(
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
         library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
+        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Primitives"]),
         library("Database", [grdb, system]),
         library(
             "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
@@ -78,8 +79,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "Database", "Primitives", "SMPProtocol",
-                "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
+                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Primitives",
+                "SMPProtocol", "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
             ]),
         .executableTarget(
             name: "sxfile",
@@ -97,6 +98,7 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
+        tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
             "SMPClientTests",

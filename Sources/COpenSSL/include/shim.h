@@ -7,4 +7,5 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include "psk_shim.h"
 #include "tls_shim.h"
