@@ -62,7 +62,7 @@ enum ChatText {
 
     /// x.file.want.
     static func want(_ want: Want) -> [UInt8] {
-        encoded(.fileWant(FileWant(number: want.number, seen: want.seen, ranges: want.ranges)))
+        encoded(.fileWant(FileWant(number: want.number, seen: want.seen, frames: want.frames, ranges: want.ranges)))
     }
 
     /// x.file.done.

@@ -109,7 +109,8 @@ extension Incoming {
         case .fileAccept(let name): .acceptance(name: name)
         case .fileOffer(let invitation): offer(invitation, id: id)
         case .fileChunk(let chunk, let body): .chunk(IncomingChunk(chunk, body))
-        case .fileWant(let want): .want(Want(number: want.number, seen: want.seen, ranges: want.ranges))
+        case .fileWant(let want): 
+            .want(Want(number: want.number, seen: want.seen, frames: want.frames, ranges: want.ranges))
         case .fileDone(let done): .done(DoneMark(count: done.count, size: done.size, root: done.root))
         case .fileComplete(let root): .fileOK(root: root)
         case .fileCancel(let cancel):
