@@ -161,7 +161,8 @@ extension AgentLink {
             return acknowledge(connection) { link in
                 if let connection = link.connections[id] { link.tellCapacity(connection) }
             }
-        case .envelope(let envelope, let senderEndToEndKey, let senderKey):
+        case .envelope(let envelope, let senderEndToEndKey, let senderKey, let sentAt):
+            connection.heardAt = sentAt
             switch envelope {
             case .confirmation(let version, let parameters, let encrypted):
                 try handleConfirmation(

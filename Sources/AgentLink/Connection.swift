@@ -31,6 +31,8 @@ final class Connection {
     var isChainNew = false
     /// Messages received since the receiving chain was last stored.
     var receivedSinceStored = 0
+    /// When the relay took the last message that came, in Unix seconds.
+    var heardAt: Int64?
     /// Messages under assembly, by the number of their first segment.
     var assemblies: [Int64: Assembly] = [:]
     /// The relay's id of the message that it has delivered and that is not acknowledged.

@@ -65,6 +65,9 @@ enum ChatText {
         encoded(.fileWant(FileWant(number: want.number, seen: want.seen, frames: want.frames, ranges: want.ranges)))
     }
 
+    /// x.file.direct.
+    static func direct(_ offer: DirectOffer) -> [UInt8] { encoded(.fileDirect(offer)) }
+
     /// x.file.done.
     static func done(_ mark: DoneMark) -> [UInt8] {
         encoded(.fileDone(FileDone(count: mark.count, size: mark.size, root: mark.root)))
