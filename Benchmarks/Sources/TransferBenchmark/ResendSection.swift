@@ -1,0 +1,89 @@
+import Glibc
+
+/// The recipient's engine is killed at about half of a file and started again: how much travels twice.
+///
+/// The sender is in a network namespace of its own, so that its device counts every byte that it sends; a transfer
+/// without a crash is the measure.
+struct ResendSection {
+    let workspace: Workspace
+    let options: Options
+
+    /// What went over the sender's device, and between the relay and its clients on the far side.
+    private struct Traffic {
+        let sent: Int
+        let farSide: Int
+    }
+
+    func run() throws {
+        Console.line("kill -9 of the recipient at half of \(options.size), same boot, restarted at once")
+        for lane in SxfileContender.Lane.allCases where options.includes("sxfile, \(lane)") {
+            do { try run(lane) } catch BenchmarkError.interrupted { throw BenchmarkError.interrupted } catch {
+                Console.line("sxfile, \(lane): not measured: \(error)")
+            }
+            workspace.endAll()
+        }
+    }
+
+    private func run(_ lane: SxfileContender.Lane) throws {
+        let namespaces = Namespaces(workspace)
+        defer {
+            workspace.endAll()
+            namespaces.clear()
+        }
+        let route = try namespaces.makeRoute { near, far in
+            try workspace.run(["ip", "link", "add", near, "type", "veth", "peer", "name", far])
+        }
+        let stage = SxfileStage(workspace, program: options.program, route: route, name: "resend-\(lane)")
+        try stage.start()
+        let source = try workspace.source(options.size)
+        let whole = try transfer(source, lane, stage, isKilled: false)
+        let killed = try transfer(source, lane, stage, isKilled: true)
+        let again = ByteSize(max(0, killed.sent - whole.sent))
+        let redelivered = ByteSize(max(0, killed.farSide - whole.farSide))
+        Console.line(
+            "sxfile, \(lane): the sender sent \(again) again (\(ByteSize(killed.sent)) instead of "
+                + "\(ByteSize(whole.sent))); relay and recipient exchanged \(redelivered) more")
+    }
+
+    private func transfer(
+        _ source: String, _ lane: SxfileContender.Lane, _ stage: SxfileStage, isKilled: Bool
+    ) throws -> Traffic {
+        Progress.show("sxfile, \(lane), \(isKilled ? "with" : "without") a crash")
+        defer { Progress.clear() }
+        let before = traffic(stage)
+        let sending = try stage.startSending(source, lane: lane.rawValue)
+        if isKilled { try crash(stage, while: sending) }
+        do { try sending.finish(seconds: options.secondsLimit(for: options.size)) } catch BenchmarkError.failed(_, 2, _)
+        {
+            throw BenchmarkError.unavailable("this version does not have `--lane \(lane)` yet")
+        }
+        let after = traffic(stage)
+        let received = stage.received + "/" + (source.split(separator: "/").last ?? "")
+        guard try Files.areEqual(source, received) else { throw BenchmarkError.differs("sxfile, \(lane)") }
+        Files.remove(received)
+        return Traffic(sent: after.sent - before.sent, farSide: after.farSide - before.farSide)
+    }
+
+    /// Kills Bob's engine once half of the file is in its partial, and starts it again.
+    private func crash(_ stage: SxfileStage, while sending: ChildProcess) throws {
+        let half = options.size.bytes / 2
+        try Interruption.wait(for: "sxfile send", seconds: options.secondsLimit(for: options.size)) {
+            if try sending.wait(milliseconds: 0) {
+                _ = try sending.succeeded()
+                throw BenchmarkError.unavailable("the file arrived before half of it was seen: take a larger one")
+            }
+            let partials = Files.names(in: stage.received).filter { $0.hasSuffix(".part") }
+            return partials.contains { Files.size(stage.received + "/" + $0) ?? 0 >= half }
+        }
+        guard let bob = stage.bob else { preconditionFailure("he was started") }
+        bob.signal(SIGKILL)
+        bob.waitUninterrupted()
+        try stage.startBob()
+    }
+
+    private func traffic(_ stage: SxfileStage) -> Traffic {
+        let sent = stage.alice?.tree.deviceBytes(Namespaces.devices.near).sent ?? 0
+        let farSide = stage.relay?.tree.deviceBytes("lo").sent ?? 0
+        return Traffic(sent: sent, farSide: farSide)
+    }
+}
