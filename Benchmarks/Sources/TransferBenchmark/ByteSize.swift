@@ -26,5 +26,6 @@ struct ByteSize: ExpressibleByArgument, Hashable, CustomStringConvertible {
         return "\(bytes) bytes"
     }
 
-    var mebibytes: Double { Double(bytes) / Double(1 << 20) }
+    /// 10⁶ bytes.
+    var megabytes: Double { Double(bytes) / 1e6 }
 }

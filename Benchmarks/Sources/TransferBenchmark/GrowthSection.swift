@@ -6,7 +6,7 @@ struct GrowthSection {
     func run() throws {
         Console.line("sxfile by size, over loopback, one run of each")
         Console.line()
-        var table = Table(["size", "lane", "seconds", "MiB/s", "CPU s", "CPU s/GiB", "peak MiB"])
+        var table = Table(["size", "lane", "seconds", "MB/s", "CPU s", "CPU s/GiB", "peak MB"])
         var skipped: [String] = []
         var failed: [Outcome] = []
         for size in options.sizes {
@@ -35,10 +35,10 @@ struct GrowthSection {
     private static func row(_ name: String, _ size: ByteSize, _ measurement: Measurement) -> [String] {
         [
             "\(size)", name, Number.seconds(measurement.seconds),
-            Number.text(size.mebibytes / measurement.seconds, decimals: 0),
+            Number.rate(size, measurement.seconds),
             Number.text(measurement.cpuSeconds, decimals: 2),
-            Number.text(measurement.cpuSeconds / size.mebibytes * 1024, decimals: 2),
-            Number.text(ByteSize(measurement.peakBytes).mebibytes, decimals: 0),
+            Number.text(measurement.cpuSeconds / Double(size.bytes) * Double(1 << 30), decimals: 2),
+            Number.text(ByteSize(measurement.peakBytes).megabytes, decimals: 0),
         ]
     }
 }

@@ -8,7 +8,8 @@ struct Measurement {
     /// Peak resident memory of the largest process.
     let peakBytes: Int
 
-    private static let sampleMilliseconds = 50
+    /// The longest time between two looks; at first there are more of them, for what is over soon.
+    private static let longestSampleMilliseconds = 50
 
     /// Measures from the start of `start` until all children that it gives have ended with 0.
     ///
@@ -24,8 +25,10 @@ struct Measurement {
         let clock = ContinuousClock.now
         let children = try start()
         var peak = 0
+        var pause = 2
         for child in children {
-            while try !child.wait(milliseconds: sampleMilliseconds) {
+            while try !child.wait(milliseconds: pause) {
+                pause = min(2 * pause, longestSampleMilliseconds)
                 for tree in trees + children.filter({ $0.ending == nil }).map(\.tree) {
                     peak = max(peak, tree.peakBytes)
                 }

@@ -14,6 +14,12 @@ enum Number {
     /// Three significant digits or so.
     static func seconds(_ value: Double) -> String { text(value, decimals: value < 1 ? 3 : value < 100 ? 2 : 1) }
 
+    /// Megabytes a second.
+    static func rate(_ size: ByteSize, _ seconds: Double) -> String {
+        let rate = size.megabytes / seconds
+        return text(rate, decimals: rate < 100 ? 1 : 0)
+    }
+
     /// How often `base` goes into `value`.
     static func ratio(_ value: Double, to base: Double?) -> String {
         guard let base, base > 0 else { return "-" }

@@ -8,7 +8,7 @@ struct Options: ParsableArguments {
     @Option(help: "How often each tool runs.") var runs = 3
     @Option(parsing: .upToNextOption, help: "The sizes of `growth`.")
     var sizes = [64, 256, 1024, 2048, 4096, 8192].map { ByteSize($0 << 20) }
-    @Option(help: "The size of the file in `network` without loss.") var networkSize = ByteSize(64 << 20)
+    @Option(help: "The size of the file in `network` without loss.") var networkSize = ByteSize(128 << 20)
     @Option(help: "The size of the file in `network` with loss.") var lossySize = ByteSize(16 << 20)
     @Option(help: ArgumentHelp("Only the tools whose name begins so; may be repeated.", valueName: "name"))
     var only: [String] = []

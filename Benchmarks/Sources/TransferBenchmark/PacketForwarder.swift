@@ -40,9 +40,8 @@ final class PacketForwarder {
         while true {
             let now = PacketForwarder.now
             let next = directions.compactMap(\.nextArrival).min()
-            let wait = next.map { max(0, Int32((($0 - now) * 1000).rounded(.down))) } ?? 1000
-            // A wait of less than a millisecond is not slept but spent in poll.
-            _ = poll(&events, nfds_t(events.count), wait)
+            let wait = next.map { max(0, $0 - now) } ?? 1
+            _ = sx_poll(&events, Int32(events.count), Int(wait * 1e9))
             for index in directions.indices {
                 takeIn(&directions[index], &buffer)
                 deliver(&directions[index])

@@ -7,7 +7,7 @@ struct Report {
     func printOut(ratiosTo bases: [String]) {
         let isLarge = size.bytes >= 1 << 20
         var table = Table(
-            ["tool", "seconds", "min–max"] + (isLarge ? ["MiB/s"] : []) + ["CPU s", "peak MiB"]
+            ["tool", "seconds", "min–max"] + (isLarge ? ["MB/s"] : []) + ["CPU s", "peak MB"]
                 + bases.map { "/ \($0.prefix { $0 != " " })" } + ["synced"])
         for outcome in outcomes where !outcome.measurements.isEmpty {
             let seconds = outcome.measurements.map(\.seconds)
@@ -16,10 +16,10 @@ struct Report {
             let peak = outcome.measurements.map(\.peakBytes).max() ?? 0
             table.add(
                 [outcome.name, Number.seconds(median), extremes]
-                    + (isLarge ? [Number.text(size.mebibytes / median, decimals: median > size.mebibytes ? 2 : 0)] : [])
+                    + (isLarge ? [Number.rate(size, median)] : [])
                     + [
                         Number.text(Report.median(outcome.measurements.map(\.cpuSeconds)), decimals: 2),
-                        Number.text(ByteSize(peak).mebibytes, decimals: 0),
+                        Number.text(ByteSize(peak).megabytes, decimals: 0),
                     ] + bases.map { Number.ratio(median, to: self.median(of: $0)) }
                     + [outcome.isSynced ? "yes" : "no"])
         }

@@ -44,7 +44,7 @@ final class SecureCopyContender: Contender {
 
             """, to: directory + "/sshd_config")
         // As root sshd wants this directory, which the system's own service makes.
-        if getuid() == 0 { mkdir("/run/sshd", 0o755) }
+        if getuid() == 0, mkdir("/run/sshd", 0o755) == 0 { workspace.removeAtEnd("/run/sshd") }
         server = try workspace.startServer(
             ["/usr/sbin/sshd", "-D", "-e", "-f", directory + "/sshd_config"], on: route.far, port: port)
     }

@@ -7,6 +7,7 @@ final class Workspace {
     let runs: Int
     private var children: [ChildProcess] = []
     private var logs = 0
+    private var others: [String] = []
 
     init(in base: String, runs: Int) throws {
         var template = Array((base + "/sxfile-transfers-XXXXXX").utf8CString)
@@ -21,7 +22,11 @@ final class Workspace {
     func clear() {
         endAll()
         Files.remove(directory)
+        for other in others { rmdir(other) }
     }
+
+    /// An empty directory elsewhere that goes too.
+    func removeAtEnd(_ directory: String) { others.append(directory) }
 
     /// Ends what runs, the latest first.
     func endAll() {
