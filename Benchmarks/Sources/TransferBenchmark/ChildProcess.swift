@@ -11,7 +11,7 @@ final class ChildProcess {
     }
 
     let id: pid_t
-    /// Its words, for messages.
+    /// Its first words, for messages.
     let command: String
     private let outputPath: String
     private let errorPath: String
@@ -25,7 +25,8 @@ final class ChildProcess {
 
     /// Starts `words`, the program first, looked up in PATH. Output and errors go to files beginning with `log`.
     init(_ words: [String], environment: [String: String] = [:], input: String? = nil, log: String) throws {
-        command = words.joined(separator: " ")
+        let program = words[0].split(separator: "/").last.map(String.init) ?? words[0]
+        command = ([program] + words.dropFirst().prefix(1)).joined(separator: " ") + (words.count > 2 ? " …" : "")
         outputPath = log + ".out"
         errorPath = log + ".err"
         var actions = posix_spawn_file_actions_t()
@@ -90,7 +91,7 @@ final class ChildProcess {
     func succeeded() throws -> Ending {
         guard let ending else { preconditionFailure("asked before its end") }
         guard ending.status == 0 else {
-            let last = errors.split(separator: "\n").last.map(String.init) ?? ""
+            let last = errors.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
             throw BenchmarkError.failed(command: command, status: ending.status, message: last)
         }
         return ending

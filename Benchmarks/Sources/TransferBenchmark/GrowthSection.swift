@@ -6,7 +6,7 @@ struct GrowthSection {
     func run() throws {
         Console.line("sxfile by size, over loopback, one run of each")
         Console.line()
-        var table = Table(["size", "lane", "seconds", "MB/s", "CPU s", "CPU s/GiB", "peak MB"])
+        var table = Table(["size", "tool", "seconds", "MB/s", "CPU s", "CPU s/GiB", "peak MB"])
         var skipped: [String] = []
         var failed: [Outcome] = []
         for size in options.sizes {
@@ -14,7 +14,7 @@ struct GrowthSection {
                 skipped.append("\(size)")
                 continue
             }
-            let contenders = SxfileContender.Lane.allCases
+            let contenders = SxfileLane.allCases
                 .filter { lane in !failed.contains { $0.name.hasSuffix(lane.rawValue) } }
                 .map { SxfileContender(workspace, program: options.program, lane: $0) }
                 .filter { options.includes($0.name) }

@@ -43,7 +43,7 @@ struct NetworkSection {
         let outcomes = try rounds.run(contenders, source: try workspace.source(size))
         Console.line(
             "\(size) over \(Self.megabits) Mbit/s, round trip \(2 * Self.delayInMilliseconds) ms, \(loss) % of packets "
-                + "lost each way, \(workspace.runs) runs of each in turn; the sender, or curl, is on the near side, relay, "
+                + "lost each way; runs of each, in turn: \(workspace.runs); the sender, or curl, is on the near side, relay, "
                 + "servers and recipient on the far one")
         Console.line()
         Report(outcomes: outcomes, size: size).printOut(ratiosTo: ["scp", "curl from nginx, TLS 1.3"])

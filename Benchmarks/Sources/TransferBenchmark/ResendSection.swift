@@ -16,7 +16,7 @@ struct ResendSection {
 
     func run() throws {
         Console.line("kill -9 of the recipient at half of \(options.size), same boot, restarted at once")
-        for lane in SxfileContender.Lane.allCases where options.includes("sxfile, \(lane)") {
+        for lane in SxfileLane.allCases where options.includes("sxfile, \(lane)") {
             do { try run(lane) } catch BenchmarkError.interrupted { throw BenchmarkError.interrupted } catch {
                 Console.line("sxfile, \(lane): not measured: \(error)")
             }
@@ -24,7 +24,7 @@ struct ResendSection {
         }
     }
 
-    private func run(_ lane: SxfileContender.Lane) throws {
+    private func run(_ lane: SxfileLane) throws {
         let namespaces = Namespaces(workspace)
         defer {
             workspace.endAll()
@@ -46,17 +46,16 @@ struct ResendSection {
     }
 
     private func transfer(
-        _ source: String, _ lane: SxfileContender.Lane, _ stage: SxfileStage, isKilled: Bool
+        _ source: String, _ lane: SxfileLane, _ stage: SxfileStage, isKilled: Bool
     ) throws -> Traffic {
         Progress.show("sxfile, \(lane), \(isKilled ? "with" : "without") a crash")
         defer { Progress.clear() }
         let before = traffic(stage)
-        let sending = try stage.startSending(source, lane: lane.rawValue)
+        let sending = try stage.startSending(source, lane: lane)
         if isKilled { try crash(stage, while: sending) }
-        do { try sending.finish(seconds: options.secondsLimit(for: options.size)) } catch BenchmarkError.failed(_, 2, _)
-        {
-            throw BenchmarkError.unavailable("this version does not have `--lane \(lane)` yet")
-        }
+        let limit = options.secondsLimit(for: options.size)
+        _ = try lane.explainingRefusal { try sending.finish(seconds: limit) }
+        try lane.requireUse(in: sending.output)
         let after = traffic(stage)
         let received = stage.received + "/" + (source.split(separator: "/").last ?? "")
         guard try Files.areEqual(source, received) else { throw BenchmarkError.differs("sxfile, \(lane)") }

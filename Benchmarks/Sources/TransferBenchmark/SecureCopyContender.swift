@@ -53,7 +53,8 @@ final class SecureCopyContender: Contender {
         guard let server else { preconditionFailure("prepared before") }
         let received = directory + "/received.bin"
         let options = [
-            "-q", "-B", "-F", "none", "-P", "\(port)", "-i", directory + "/user", "-o", "IdentitiesOnly=yes",
+            "-B", "-o", "LogLevel=ERROR", "-F", "none", "-P", "\(port)", "-i", directory + "/user", "-o",
+            "IdentitiesOnly=yes",
             "-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=\(directory)/known",
         ]
         let words = ["scp"] + options + (cipher.map { ["-c", $0] } ?? []) + [source]

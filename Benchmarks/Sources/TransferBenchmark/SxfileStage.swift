@@ -81,8 +81,8 @@ final class SxfileStage {
     }
 
     /// Starts `sxfile send` of Alice's.
-    func startSending(_ source: String, lane: String) throws -> ChildProcess {
-        let words = [program, "send", "bob", source, "--lane", lane, "--json"]
+    func startSending(_ source: String, lane: SxfileLane) throws -> ChildProcess {
+        let words = [program, "send", "bob", source, "--lane", lane.rawValue, "--json"]
         return try workspace.start(words, on: route.near, environment: home("alice"))
     }
 

@@ -46,7 +46,7 @@ struct ToolsSection {
         let rounds = Rounds(workspace: workspace, secondsLimit: options.secondsLimit(for: size))
         let contenders = makeContenders(isolated).filter { options.includes($0.name) }
         let outcomes = try rounds.run(contenders, source: try workspace.source(size), times: times)
-        Console.line("\(size) of random bytes over loopback, \(times) runs of each in turn; seconds are the median")
+        Console.line("\(size) of random bytes over loopback; runs of each, in turn: \(times); seconds are the median")
         Console.line()
         Report(outcomes: outcomes, size: size).printOut(ratiosTo: ratios)
     }
