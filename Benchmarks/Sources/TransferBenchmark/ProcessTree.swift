@@ -56,12 +56,12 @@ struct ProcessTree {
         }
     }
 
-    /// Bytes that came in and went out through a device of the process's network namespace.
-    func deviceBytes(_ device: String) -> (received: Int, sent: Int) {
+    /// Bytes that went out through a device of the process's network namespace.
+    func deviceBytes(_ device: String) -> Int {
         for line in Files.text("/proc/\(root)/net/dev").split(separator: "\n") {
             let fields = line.split { $0 == " " || $0 == ":" }
-            if fields.count > 9, fields[0] == device { return (Int(fields[1]) ?? 0, Int(fields[9]) ?? 0) }
+            if fields.count > 9, fields[0] == device { return Int(fields[9]) ?? 0 }
         }
-        return (0, 0)
+        return 0
     }
 }
