@@ -31,7 +31,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let package = Package(
     name: "sxfile",
     products: [
-        .executable(name: "sxfile", targets: ["sxfile"])
+        .executable(name: "sxfile", targets: ["sxfile"]),
+        // Only a product can be used from another package: these are what Benchmarks/ measures function by function.
+        .library(
+            name: "HotPath", targets: ["Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "ChunkIO"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
