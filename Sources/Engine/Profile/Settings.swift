@@ -19,7 +19,7 @@ public enum Setting: String, Sendable, CaseIterable {
     /// What it is for, one line.
     public var summary: String {
         switch self {
-        case .relay: "relays on which this profile receives, comma-separated"
+        case .relay: "relays on which this profile receives, comma-separated (SXFILE_RELAY overrides it)"
         case .name: "the name that new contacts see"
         case .inlineLimit: "largest file taken inside a message, in bytes"
         case .lane: "auto, or relay: no direct connections to other machines"

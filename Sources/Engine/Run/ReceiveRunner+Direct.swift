@@ -49,6 +49,12 @@ extension ReceiveRunner {
         await sayDirect()
     }
 
+    /// The sender asks whether we are there.
+    func answerDirectly() async {
+        guard !isOver, !isWithoutSpace, port.mustAnswer(), await context.isFresh(connection) else { return }
+        await sayDirect()
+    }
+
     private func sayDirect() async {
         await dropDirect()
         let intake = ChunkIntake(pool: DirectPort.pool(chunkSize: transfer.chunkSize)) { bytes in

@@ -242,10 +242,13 @@ actor ReceiveRunner: TransferRunner {
         case .direct(let offer):
             await apply([], inbound: inbound)
             await take(offer)
+        case .ok:
+            await apply([], inbound: inbound)
+            await answerDirectly()
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .ok, .offer, .message, .want, .fileOK, .chunk, .unreadable:
+        case .info, .acceptance, .offer, .message, .want, .fileOK, .chunk, .unreadable:
             await apply([], inbound: inbound)
         }
     }

@@ -18,6 +18,16 @@ extension SendRunner {
         await sayDirect()
     }
 
+    /// A file that goes by no other lane: as long as nothing fresh has come, x.ok asks whether the recipient is on line.
+    func askForDirect() async {
+        guard transfer.laneWish == "direct", machine.state == .active, !isOver, !isPaused, port.isDue else { return }
+        if await context.isFresh(connection) { return await sayDirect() }
+        port.failed()
+        do { try await context.link.send(ChatText.ok(), on: connection) } catch {
+            context.logger.debug("x.ok not sent: \(error)")
+        }
+    }
+
     private func sayDirect() async {
         await dropDirect()
         let words = ChatText.direct(port.open(.sender) { [inbox] in inbox.yield(.direct($0, $1)) })

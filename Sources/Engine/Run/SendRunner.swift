@@ -212,6 +212,7 @@ actor SendRunner: TransferRunner {
             port.look()
             if let until = relayWaitsUntil, Monotonic.now >= until { relayWaitsUntil = nil }
             if port.isUp { await context.link.withdrawBulk(on: connection) }
+            await askForDirect()
             unblock()
         case .direct(let attempt, let event): await take(event, attempt)
         case .gap(let integrity): await take(integrity)
