@@ -27,6 +27,8 @@ public final class ChunkBuffer: @unchecked Sendable {
         -> Result
     {
         precondition(bytes.count <= Self.headroom, "a header longer than the room for it")
+        // The memory goes back with the last reference, which may be gone before the call ends.
+        defer { withExtendedLifetime(self) {} }
         let start = memory - bytes.count
         UnsafeMutableRawBufferPointer(start: start, count: bytes.count).copyBytes(from: bytes)
         return try body(UnsafeRawBufferPointer(start: start, count: bytes.count + count))
@@ -34,13 +36,15 @@ public final class ChunkBuffer: @unchecked Sendable {
 
     /// The filled bytes.
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try body(UnsafeRawBufferPointer(start: memory, count: count))
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(start: memory, count: count))
     }
 
     /// Fills more: `body` writes to the front of the rest, which it is given, and says how many bytes.
     public func fill<Failure>(
         _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) {
+        defer { withExtendedLifetime(self) {} }
         let added = try body(UnsafeMutableRawBufferPointer(start: memory + count, count: capacity - count))
         precondition(added >= 0 && added <= capacity - count, "more than the buffer holds")
         count += added
