@@ -111,9 +111,11 @@ struct DirectPort {
         if plan.gaveUp(at: Monotonic.now) { close() }
     }
 
+    /// Ends what there is; what it still tells is not listened to.
     mutating func close() {
         rendezvous?.close()
         rendezvous = nil
+        attempt += 1
         isUp = false
     }
 }
