@@ -140,20 +140,37 @@ final class ClientHandler: ChannelInboundHandler {
         planFlush()
     }
 
+    func readOn(_ entity: [UInt8]) {
+        guard !isFinished else { return }
+        session?.readOn(entity)
+        planFlush()
+    }
+
     /// Everything that is submitted in this turn of the loop is written together.
     private func planFlush() {
         guard !isFlushPlanned, let context else { return }
         isFlushPlanned = true
         context.eventLoop.assumeIsolated().execute { [weak self] in
-            self?.isFlushPlanned = false
-            self?.tellLocal()
-            self?.flush()
+            guard let self else { return }
+            var turns = 0
+            while turns < Self.localTurns, self.tellLocal() { turns += 1 }
+            self.isFlushPlanned = false
+            // Others have their turn too.
+            if turns == Self.localTurns { self.planFlush() }
+            self.flush()
         }
     }
 
-    /// What a delivery window answers by itself; each answer may lead to the next command, in the next turn of the loop.
-    private func tellLocal() {
-        for event in session?.takeLocal() ?? [] { tell(event) }
+    /// Messages of a delivery window that are handed over in one turn of the loop, if nothing has to be waited for.
+    private static let localTurns = 16
+
+    /// What a delivery window answers by itself; each answer may lead to the next command.
+    /// - Returns: whether there was something.
+    @discardableResult
+    private func tellLocal() -> Bool {
+        guard let events = session?.takeLocal(), !events.isEmpty else { return false }
+        for event in events { tell(event) }
+        return true
     }
 
     private func tell(_ event: Session.Event) {

@@ -25,6 +25,8 @@ package struct ClientSession<Ticket> {
         package let serverKey: X25519PublicKey
         /// Unacknowledged messages of a queue that may be under way: one in plain SMP.
         package let window: Int
+        /// Whether one authorized command on a queue binds it to the connection.
+        package let bindsQueues: Bool
     }
 
     private enum State {
@@ -54,6 +56,10 @@ package struct ClientSession<Ticket> {
     private var outstanding: [CorrelationID: Outstanding] = [:]
     /// Agreements of queue keys with the relay's key: each costs more than the rest of a command.
     private var agreements: [X25519PublicKey: BoxKey] = [:]
+    /// Queues on which a command was authorized: SEND and ACK need no more of it, if the relay has agreed to that.
+    private var bound: Set<[UInt8]> = []
+    /// How many were ever bound: the relay does not count again either.
+    private var bindings = 0
     private var lastHeard: NIODeadline
     private var lastAnswer: NIODeadline
     /// Queues whose messages come several at a time, and what is to be told because of them.
@@ -92,7 +98,7 @@ package struct ClientSession<Ticket> {
             let version = try SMP.negotiate(versions, hello.versions)
             guard hello.sessionID == sessionID else { throw .authentication("the TLS session id in its hello") }
             let serverKey = try SignedKey.open(hello.signedKey, leaf: leafKey)
-            let window = DeliveryWindow(tail: hello.tail)
+            let window = DeliveryWindow(tail: hello.tail)?.common(with: .offered)
             // A relay of ours: TLS encrypts already, a second layer between the same two would only cost time.
             if window == nil, version >= 11 {
                 guard let secret = try? handshakeKey.agree(with: serverKey) else { throw .malformed("session key") }
@@ -103,7 +109,8 @@ package struct ClientSession<Ticket> {
                 tail: window?.encoded() ?? [])
             state = .open(
                 Agreed(
-                    version: version, sessionID: sessionID, serverKey: serverKey, window: Int(window?.messages ?? 1)))
+                    version: version, sessionID: sessionID, serverKey: serverKey, window: Int(window?.messages ?? 1),
+                    bindsQueues: (window?.flags ?? 0) & DeliveryWindow.bindsQueues != 0))
             return try Self.padded(answer.encoded())
         } catch {
             throw SMPClientError(error, server)
@@ -129,12 +136,14 @@ package struct ClientSession<Ticket> {
     /// - Returns: false, with nothing done, if the command does not fit into a block or exceeds the relay's limit.
     package mutating func submit(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
-        correlationID: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
+        correlationID: [UInt8]? = nil
     ) throws(SMPClientError) -> Bool {
         guard case .open(let agreed) = state else { throw .closed("nothing can be sent") }
-        if agreed.window > 1, let answer = windows.submit(command, entity: entity, authorization: authorization) {
-            local.append(.answer(ticket, .message(id: answer.id, body: answer.body)))
-            local.append(.push(SMPPush(entity: entity, event: .message(id: answer.id, body: answer.body))))
+        if agreed.window > 1,
+            case .kept(let next) = windows.submit(command, entity: entity, authorization: authorization)
+        {
+            local.append(.answer(ticket, next.map { .message(id: $0.id, body: $0.body) } ?? .ok))
+            if let next { local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body)))) }
             if let through = windows.due(entity) {
                 _ = try? write(
                     .acknowledge(through[...]), entity: entity, authorization: authorization, ticket: nil, now: now,
@@ -145,6 +154,12 @@ package struct ClientSession<Ticket> {
         return try write(
             command, entity: entity, authorization: authorization, ticket: ticket, now: now,
             correlationID: correlationID, agreed)
+    }
+
+    /// The reader of a queue wants its next message and will acknowledge the last one later.
+    package mutating func readOn(_ entity: [UInt8]) {
+        guard let next = windows.readOn(entity) else { return }
+        local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body))))
     }
 
     /// What has been decided without asking the relay: answers to acknowledgements that a window holds back, and the
@@ -160,22 +175,22 @@ package struct ClientSession<Ticket> {
         for (entity, handled) in windows.takeHandled() {
             _ = try? write(
                 .acknowledge(handled.id[...]), entity: entity, authorization: handled.authorization, ticket: nil,
-                now: now,
-                correlationID: SecureRandom.bytes(SMP.nonceSize), agreed)
+                now: now, correlationID: nil, agreed)
         }
     }
 
     private mutating func write(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
-        correlationID: [UInt8], _ agreed: Agreed
+        correlationID: [UInt8]?, _ agreed: Agreed
     ) throws(SMPClientError) -> Bool {
+        let correlationID = correlationID ?? SecureRandom.bytes(SMP.nonceSize)
         if case .send(_, let body) = command, body.count > SMP.maximumMessageSize(agreed.version) { return false }
         let kind = CommandKind(command)
         if !kind.sharesBlocks || entities.contains(entity) { closeBlock() }
         let session = BlockBuilder.Session(
             id: agreed.sessionID, serverKey: agreed.serverKey, version: agreed.version)
         do throws(PrimitiveError) {
-            let authorization = try cached(authorization, agreed.serverKey)
+            let authorization = try needed(authorization, for: kind, on: entity, agreed)
             var isAdded = try builder.append(
                 command, correlationID: correlationID, entityID: entity, authorization: authorization,
                 session: session)
@@ -189,10 +204,25 @@ package struct ClientSession<Ticket> {
         } catch {
             throw .garbage("the session key of the relay at \(server.display) is unusable: \(error)")
         }
+        if kind.binds, authorization.size > 0 { bind(entity, agreed) }
         outstanding[CorrelationID(correlationID)] = Outstanding(
             ticket: ticket, entity: entity, command: kind, submitted: now)
         if kind.sharesBlocks { entities.append(entity) } else { closeBlock() }
         return true
+    }
+
+    /// What the command carries: nothing on a queue that is bound to the connection.
+    private mutating func needed(
+        _ authorization: Authorization, for command: CommandKind, on entity: [UInt8], _ agreed: Agreed
+    ) throws(PrimitiveError) -> Authorization {
+        if command.goesBound, authorization.size > 0, bound.contains(entity) { return .none }
+        return try cached(authorization, agreed.serverKey)
+    }
+
+    /// The relay carries commands out in this order: when it comes to the next one the queue is bound there too.
+    private mutating func bind(_ entity: [UInt8], _ agreed: Agreed) {
+        guard agreed.bindsQueues, bindings < DeliveryWindow.boundQueueLimit else { return }
+        if bound.insert(entity).inserted { bindings += 1 }
     }
 
     private mutating func cached(
@@ -250,6 +280,8 @@ package struct ClientSession<Ticket> {
         guard transmission.entityID.elementsEqual(command.entity) || response.isError && transmission.entityID.isEmpty
         else { throw .malformed("answer: it is about another queue") }
         lastAnswer = now
+        // Not authorized after all: a later command has to be.
+        if case .error(.auth) = response { bound.remove(command.entity) }
         if case .message(let id, let body) = response, command.command.deliversMessages {
             events.append(.push(SMPPush(entity: command.entity, event: .message(id: id, body: body))))
         }
@@ -353,6 +385,22 @@ private enum CommandKind {
         switch self {
         case .subscribe, .acknowledge: true
         case .send, .ping, .other: false
+        }
+    }
+
+    /// Whether it binds its queue to the connection when it is authorized.
+    var binds: Bool {
+        switch self {
+        case .subscribe, .send, .acknowledge: true
+        case .ping, .other: false
+        }
+    }
+
+    /// Whether it needs no authorization on a bound queue.
+    var goesBound: Bool {
+        switch self {
+        case .send, .acknowledge: true
+        case .subscribe, .ping, .other: false
         }
     }
 

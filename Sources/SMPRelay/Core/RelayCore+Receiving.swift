@@ -1,4 +1,5 @@
 package import Primitives
+import SMPProtocol
 
 extension RelayCore {
     /// A command to the queue that its recipient calls `id`, verified by `key`.
@@ -27,10 +28,9 @@ extension RelayCore {
     mutating func hold(_ queue: ActiveQueue, by connection: ConnectionID, _ outcome: inout Outcome) {
         let id = queue.record.recipientID
         if let holder = queue.subscription?.connection, holder != connection {
-            connections[holder]?.queues[id] = nil
             outcome.pushes.append(Push(connection: holder, event: .ended(id)))
         }
-        queue.isWaitingForRoom = false
+        endSubscription(of: queue)
         queue.subscription = Subscription(connection: connection, next: queue.spool.head)
         connections[connection]?.queues[id] = queue
     }
@@ -61,9 +61,10 @@ extension RelayCore {
             return
         }
         // Cumulative: what was delivered before is acknowledged with it.
-        for delivered in subscription.unacknowledged[...place] {
-            try drop(through: delivered.sequence, of: queue, tag: delivered.tag)
-        }
+        let last = subscription.unacknowledged[place]
+        try drop(through: last.sequence, of: queue, tag: last.tag)
+        for earlier in subscription.unacknowledged[..<place] { addresses.released(earlier.tag) }
+        releaseSenders(of: queue, &outcome)
         if window(of: connection) > 1 {
             try deliver(queue, to: &outcome)
         } else if let next = try nextDelivery(of: queue) {
@@ -116,11 +117,10 @@ extension RelayCore {
         let id = queue.record.recipientID
         try remove(queue)
         connections[connection]?.got[id] = nil
-        guard let holder = queue.subscription?.connection else { return }
-        queue.subscription = nil
-        queue.isWaitingForRoom = false
-        connections[holder]?.queues[id] = nil
-        if holder != connection { outcome.pushes.append(Push(connection: holder, event: .deleted(id))) }
+        let holder = queue.subscription?.connection
+        endSubscription(of: queue)
+        releaseSenders(of: queue, &outcome)
+        if let holder, holder != connection { outcome.pushes.append(Push(connection: holder, event: .deleted(id))) }
     }
 
     /// Pushes what the queue's receiver may have now. `fresh` is the message with the highest number, if it is at hand.
@@ -144,9 +144,11 @@ extension RelayCore {
     package func window(of connection: ConnectionID) -> Int { connections[connection]?.window ?? 1 }
 
     private func hasNext(_ queue: ActiveQueue) -> Bool {
-        guard let subscription = queue.subscription else { return false }
-        return subscription.unacknowledged.count < window(of: subscription.connection)
-            && subscription.next < queue.spool.tail
+        guard let subscription = queue.subscription, subscription.next < queue.spool.tail else { return false }
+        let count = subscription.unacknowledged.count
+        // A queue's one message at a time is plain SMP; what goes beyond it is bounded for all queues together.
+        guard count > 0, let connection = connections[subscription.connection] else { return count == 0 }
+        return count < connection.window && connection.underWay < DeliveryWindow.messagesOfConnection
     }
 
     /// The next message that the window allows, now under way.
@@ -162,6 +164,7 @@ extension RelayCore {
                 if sequence == queue.spool.head { try drop(through: sequence, of: queue, tag: nil) }
                 continue
             }
+            if let connection = queue.subscription?.connection { connections[connection]?.underWay += 1 }
             queue.subscription?.unacknowledged.append(.init(sequence: sequence, id: message.id, tag: message.tag))
             return OutgoingMessage(queue: queue.record.recipientID, message: message, box: queue.box)
         }
