@@ -48,13 +48,11 @@ extension AgentLink {
         acknowledgeBehind(connection)
     }
 
-    /// Acknowledges what stands before the first message that the engine still has.
+    /// Acknowledges what stands before the first message that the engine still has, and goes on if it has little.
     private func acknowledgeBehind(_ connection: Connection) {
-        let count = connection.behind.prefix { $0.token == nil }.count
-        guard count > 0 else { return }
-        let done = connection.behind.prefix(count)
-        connection.behind.removeFirst(count)
+        let done = connection.behind.prefix { $0.token == nil }
         if let last = done.last {
+            connection.behind.removeFirst(done.count)
             if connection.unacknowledged == last.relayID { connection.unacknowledged = nil }
             acknowledge(last.relayID, on: connection, then: done.flatMap(\.then))
         }
