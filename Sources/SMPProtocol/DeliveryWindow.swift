@@ -17,6 +17,9 @@ public struct DeliveryWindow: Equatable, Sendable {
     public static let boundQueueLimit = 1024
     /// What our relay offers: two mebibytes a queue, enough for 100 Mbit/s over a round trip of 150 ms.
     public static let offered = DeliveryWindow(messages: 128, flags: bindsQueues)
+    /// OKs to SEND are held back while more messages than this, or half the quota, wait for a recipient at work: few enough
+    /// that the relay hands on what it has just stored, most of the time.
+    public static let messagesAhead = 96
     /// Unacknowledged messages of all queues of a connection, 16 KiB each: beyond them a queue has one at a time.
     public static let messagesOfConnection = 512
     /// The client acknowledges at the latest after so many messages.

@@ -15,7 +15,7 @@ extension RelayCore {
             core.store.touch(queue, day: day(now))
             switch command {
             case .subscribe: try core.subscribe(queue, by: connection, now: now, &outcome)
-            case .acknowledge(let id): try core.acknowledge(id, of: queue, by: connection, &outcome)
+            case .acknowledge(let id): try core.acknowledge(id, of: queue, by: connection, now: now, &outcome)
             case .get: try core.get(queue, by: connection, now: now, &outcome)
             case .secure(let senderKey): try core.secure(queue, with: senderKey, &outcome)
             case .turnOff: if !queue.record.isOff { try core.store.turnOff(queue) }
@@ -49,7 +49,8 @@ extension RelayCore {
     }
 
     private mutating func acknowledge(
-        _ id: ArraySlice<UInt8>, of queue: ActiveQueue, by connection: ConnectionID, _ outcome: inout Outcome
+        _ id: ArraySlice<UInt8>, of queue: ActiveQueue, by connection: ConnectionID, now: Int64,
+        _ outcome: inout Outcome
     ) throws(RelayError) {
         if let got = connections[connection]?.got[queue.record.recipientID] {
             return try acknowledge(id, got: got, of: queue, by: connection, &outcome)
@@ -60,6 +61,7 @@ extension RelayCore {
             outcome.reply = .refused(.noMessage)
             return
         }
+        queue.takenAt = now
         // Cumulative: what was delivered before is acknowledged with it.
         let last = subscription.unacknowledged[place]
         try drop(through: last.sequence, of: queue, tag: last.tag)

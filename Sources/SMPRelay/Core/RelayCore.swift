@@ -1,5 +1,6 @@
 import DequeModule
 package import Primitives
+import SMPProtocol
 
 /// The relay without sockets and clock: who is connected, which queues they receive from, and what each command does.
 ///
@@ -144,19 +145,27 @@ package struct RelayCore {
         }
     }
 
-    /// Lets held back OKs go once half the queue is free, or if nobody drains it any more.
+    /// Lets held back OKs go once few messages wait, or if nobody receives from the queue any more.
     mutating func releaseSenders(of queue: ActiveQueue, _ outcome: inout Outcome) {
-        guard !queue.heldBack.isEmpty, !isDraining(queue) else { return }
+        guard !queue.heldBack.isEmpty, queue.subscription == nil || !isBehind(queue) else { return }
         for sender in queue.heldBack {
             outcome.pushes.append(Push(connection: sender, event: .room(queue.record.senderID)))
         }
         queue.heldBack = []
     }
 
-    /// Whether the queue is more than half full and somebody receives from it.
-    func isDraining(_ queue: ActiveQueue) -> Bool {
-        queue.subscription != nil && queue.spool.count > limits.messagesPerQueue / 2
+    /// Whether the sender is ahead of a recipient that takes messages out: it had better wait a little.
+    func isHoldingBack(_ queue: ActiveQueue, now: Int64) -> Bool {
+        queue.subscription != nil && isBehind(queue) && now <= queue.takenAt + Self.restInSeconds
     }
+
+    /// Whether more messages wait than keep a recipient busy.
+    private func isBehind(_ queue: ActiveQueue) -> Bool {
+        queue.spool.count > min(limits.messagesPerQueue / 2, DeliveryWindow.messagesAhead)
+    }
+
+    /// A recipient that has acknowledged nothing for longer than this drains nothing.
+    private static let restInSeconds: Int64 = 1
 
     /// Ends the queue's subscription.
     mutating func endSubscription(of queue: ActiveQueue) {
