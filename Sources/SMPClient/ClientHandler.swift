@@ -41,6 +41,7 @@ final class ClientHandler: ChannelInboundHandler {
     private var session: Session?
     private var isFinished = false
     private var isFlushPlanned = false
+    private var isLatePlanned = false
     private var timer: Scheduled<Void>?
     private var timerDue = NIODeadline.distantFuture
 
@@ -184,7 +185,22 @@ final class ClientHandler: ChannelInboundHandler {
         }
     }
 
+    /// Acknowledgements wait a moment for others: each block costs the same, whether it holds one or a hundred.
+    private func planLate() {
+        guard !isLatePlanned, session?.hasLate == true, let context else { return }
+        isLatePlanned = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.acknowledgementDelay) { [weak self] in
+            guard let self else { return }
+            self.isLatePlanned = false
+            self.session?.writeLate(now: .now())
+            self.planFlush()
+        }
+    }
+
+    private static let acknowledgementDelay = TimeAmount.milliseconds(1)
+
     private func flush() {
+        planLate()
         guard !isFinished, let context, let blocks = session?.takeBlocks(), !blocks.isEmpty else { return }
         for block in blocks { context.write(wrapOutboundOut(block), promise: nil) }
         context.flush()

@@ -65,6 +65,8 @@ package struct ClientSession<Ticket> {
     /// Queues whose messages come several at a time, and what is to be told because of them.
     private var windows = QueueWindows()
     private var local: [Event] = []
+    /// Acknowledgements that wait for others of their queue.
+    private var late: [[UInt8]: Ticket?] = [:]
     // The block being filled, and the queues it is about.
     private var builder = BlockBuilder()
     private var entities: [[UInt8]] = []
@@ -139,21 +141,50 @@ package struct ClientSession<Ticket> {
         correlationID: [UInt8]? = nil
     ) throws(SMPClientError) -> Bool {
         guard case .open(let agreed) = state else { throw .closed("nothing can be sent") }
-        if agreed.window > 1,
-            case .kept(let next) = windows.submit(command, entity: entity, authorization: authorization)
-        {
-            local.append(.answer(ticket, next.map { .message(id: $0.id, body: $0.body) } ?? .ok))
-            if let next { local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body)))) }
-            if let through = windows.due(entity) {
-                _ = try? write(
-                    .acknowledge(through[...]), entity: entity, authorization: authorization, ticket: nil, now: now,
-                    correlationID: correlationID, agreed)
+        if agreed.window > 1 {
+            // What is put off about this queue goes before what changes it.
+            if CommandKind(command).resetsWindow { writeLate(entity, now: now, agreed) }
+            switch windows.submit(command, entity: entity, authorization: authorization) {
+            case .sent: break
+            case .last:
+                settle(late.updateValue(ticket, forKey: entity))
+                if windows.isDue(entity) { writeLate(entity, now: now, agreed) }
+                return true
+            case .kept(let next):
+                local.append(.answer(ticket, next.map { .message(id: $0.id, body: $0.body) } ?? .ok))
+                if let next {
+                    local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body))))
+                }
+                if windows.isDue(entity) { writeLate(entity, now: now, agreed) }
+                return true
             }
-            return true
         }
         return try write(
             command, entity: entity, authorization: authorization, ticket: ticket, now: now,
             correlationID: correlationID, agreed)
+    }
+
+    /// Whether acknowledgements wait for others.
+    package var hasLate: Bool { !late.isEmpty }
+
+    /// Writes the acknowledgements that have waited for others.
+    package mutating func writeLate(now: NIODeadline) {
+        guard case .open(let agreed) = state else { return }
+        for entity in late.keys { writeLate(entity, now: now, agreed) }
+    }
+
+    /// Acknowledges what was handled of a queue; the relay's OK answers what has waited for it.
+    private mutating func writeLate(_ entity: [UInt8], now: NIODeadline, _ agreed: Agreed) {
+        let ticket = late.removeValue(forKey: entity)
+        guard let handled = windows.takeHandled(entity) else { return settle(ticket) }
+        _ = try? write(
+            .acknowledge(handled.id[...]), entity: entity, authorization: handled.authorization,
+            ticket: ticket ?? nil, now: now, correlationID: nil, agreed)
+    }
+
+    /// Answers an acknowledgement in whose place a later one goes.
+    private mutating func settle(_ ticket: Ticket??) {
+        if let ticket { local.append(.answer(ticket, .ok)) }
     }
 
     /// The reader of a queue wants its next message and will acknowledge the last one later.
@@ -271,6 +302,10 @@ package struct ClientSession<Ticket> {
     ) throws(SMPProtocolError) {
         guard !transmission.correlationID.isEmpty else {
             guard let push = try push(transmission, agreed) else { return }
+            // After an end or a deletion nothing is acknowledged any more.
+            if !push.isMessage, let ticket = late.removeValue(forKey: push.entity) {
+                events.append(.answer(ticket, .ok))
+            }
             if agreed.window == 1 || windows.take(push) { events.append(.push(push)) }
             return
         }
@@ -329,8 +364,8 @@ package struct ClientSession<Ticket> {
     /// Ends the session; the tickets of all commands without an answer.
     package mutating func close() -> [Ticket] {
         state = .closed
-        defer { outstanding = [:] }
-        return outstanding.values.compactMap(\.ticket)
+        defer { (outstanding, late) = ([:], [:]) }
+        return outstanding.values.compactMap(\.ticket) + late.values.compactMap { $0 }
     }
 }
 
@@ -339,82 +374,10 @@ private let agreementLimit = 4096
 /// How many times its deadline a command may wait while others are answered: enough for 4 MiB at 35 KB/s.
 private let patience = 8
 
-/// 24 random bytes: their first 16 tell commands apart.
-private struct CorrelationID: Hashable {
-    private let first: UInt64
-    private let second: UInt64
-
-    init(_ bytes: some Collection<UInt8>) {
-        var words: (UInt64, UInt64) = (0, 0)
-        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes.prefix(16)) }
-        (first, second) = words
-    }
-}
-
-/// The kind of a command, without what it carries.
-private enum CommandKind {
-    case subscribe, send, acknowledge, ping
-    case other(String)
-
-    init(_ command: ClientCommand) {
-        switch command {
-        case .subscribe: self = .subscribe
-        case .send: self = .send
-        case .acknowledge: self = .acknowledge
-        case .ping: self = .ping
-        case .new: self = .other("NEW")
-        case .secure: self = .other("KEY")
-        case .secureBySender: self = .other("SKEY")
-        case .get: self = .other("GET")
-        case .suspend: self = .other("OFF")
-        case .delete: self = .other("DEL")
-        case .forwarded: self = .other("RFWD")
-        }
-    }
-
-    /// Whether its order among commands on other queues does not matter.
-    var sharesBlocks: Bool {
-        switch self {
-        case .subscribe, .send, .acknowledge: true
-        case .ping, .other: false
-        }
-    }
-
-    /// Whether a MSG may answer it that is a delivery like a pushed one.
-    var deliversMessages: Bool {
-        switch self {
-        case .subscribe, .acknowledge: true
-        case .send, .ping, .other: false
-        }
-    }
-
-    /// Whether it binds its queue to the connection when it is authorized.
-    var binds: Bool {
-        switch self {
-        case .subscribe, .send, .acknowledge: true
-        case .ping, .other: false
-        }
-    }
-
-    /// Whether it needs no authorization on a bound queue.
-    var goesBound: Bool {
-        switch self {
-        case .send, .acknowledge: true
-        case .subscribe, .ping, .other: false
-        }
-    }
-
-    var name: String {
-        switch self {
-        case .subscribe: "SUB"
-        case .send: "SEND"
-        case .acknowledge: "ACK"
-        case .ping: "PING"
-        case .other(let name): name
-        }
-    }
-}
-
 extension ServerResponse {
     fileprivate var isError: Bool { if case .error = self { true } else { false } }
+}
+
+extension SMPPush {
+    fileprivate var isMessage: Bool { if case .message = event { true } else { false } }
 }

@@ -37,6 +37,8 @@ struct QueueWindows {
     enum Acknowledgement {
         /// It goes to the relay.
         case sent
+        /// It is that of the last message that came: it may wait a moment for others.
+        case last
         /// It waits for others, and the reader gets the next message, or nothing if it has read on already.
         case kept(next: Message?)
     }
@@ -73,13 +75,12 @@ struct QueueWindows {
             guard let place = window.given.firstIndex(where: { id.elementsEqual($0) }) else { return .sent }
             window.given.removeFirst(place + 1)
             window.handledCount += place + 1
+            window.handled = (Array(id), authorization)
             let isLast = window.given.isEmpty
             if isLast, window.waiting.isEmpty {
-                // Everything so far is acknowledged with it.
-                window = Window()
-                return .sent
+                window.isReading = false
+                return .last
             }
-            window.handled = (Array(id), authorization)
             return .kept(next: isLast && window.isReading ? window.next() : nil)
         // A repeated SUB delivers again what is not acknowledged; after the others nothing comes.
         case .subscribe, .delete, .suspend: windows[entity] = nil
@@ -88,12 +89,18 @@ struct QueueWindows {
         return .sent
     }
 
-    /// The message through which the queue is to be acknowledged now, if it is time.
-    mutating func due(_ entity: [UInt8]) -> [UInt8]? {
-        guard let window = windows[entity], window.handledCount >= DeliveryWindow.acknowledgedEvery else { return nil }
-        windows[entity]?.handled = nil
-        windows[entity]?.handledCount = 0
-        return window.handled?.id
+    /// Whether the queue is to be acknowledged now, without waiting for more.
+    func isDue(_ entity: [UInt8]) -> Bool {
+        (windows[entity]?.handledCount ?? 0) >= DeliveryWindow.acknowledgedEvery
+    }
+
+    /// What of a queue was handled and is not acknowledged: it is to be acknowledged now.
+    mutating func takeHandled(_ entity: [UInt8]) -> Handled? {
+        defer {
+            windows[entity]?.handled = nil
+            windows[entity]?.handledCount = 0
+        }
+        return windows[entity]?.handled
     }
 
     /// What was handled and is not acknowledged, a queue each.

@@ -264,6 +264,42 @@ private let messageText = "MSG \u{3}abcbody"
         #expect(try authorizations(&talk) == [0, 0, 80])
     }
 
+    @Test("The last acknowledgement of a queue waits for others, and its answer for the relay's")
+    func lateAcknowledgements() throws {
+        var talk = try binding(0)
+        func deliver(_ number: UInt8) throws -> [String] {
+            try talk.hear([("MSG \u{1}\(Character(UnicodeScalar(number)))x", [], Talk.entity)])
+        }
+        func acknowledge(_ number: UInt8) throws {
+            let isTaken = try talk.submit(.acknowledge([number]), ticket: Int(number))
+            #expect(isTaken)
+        }
+        func answered() -> [Int] {
+            talk.session.takeLocal().compactMap { event in
+                if case .answer(let ticket?, .ok) = event { ticket } else { nil }
+            }
+        }
+        #expect(try deliver(1) == ["push 1 x"])
+        try acknowledge(1)
+        #expect(try talk.commands() == [] && talk.session.hasLate)
+        #expect(answered() == [])
+        // The next one is acknowledged in its place.
+        #expect(try deliver(2) == ["push 1 x"])
+        try acknowledge(2)
+        #expect(answered() == [1])
+        talk.session.writeLate(now: .uptimeNanoseconds(0))
+        #expect(try talk.commands() == [["ACK"]])
+        #expect(!talk.session.hasLate && answered() == [])
+        // A new subscription does not overtake it, and an end of the connection forgets nobody.
+        #expect(try deliver(3) == ["push 1 x"])
+        try acknowledge(3)
+        _ = try talk.submit(.subscribe, ticket: 9)
+        #expect(try talk.commands() == [["ACK"], ["SUB"]])
+        #expect(try deliver(4) == ["push 1 x"])
+        try acknowledge(4)
+        #expect(talk.session.close().sorted() == [2, 3, 4, 9])
+    }
+
     @Test("A thousand subscriptions take a few blocks") func manySubscriptions() throws {
         var talk = try Talk.open()
         for number in 0..<1000 {
