@@ -94,7 +94,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives"]),
+        tests("PrimitivesTests", ["Primitives", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),

@@ -17,8 +17,8 @@ import WireFormat
         #expect(Array(try reader.short()) == client.sessionID)
         #expect(try reader.list { part throws(WireError) in Array(try part.long()) } == SessionHarness.chain)
         let signed = Array(try reader.long())
-        // The delivery window, in bytes that other clients leave alone: "SXFW", length, 32 messages, no flags.
-        #expect(Array(reader.rest()) == Array("SXFW".utf8) + [3, 0, 32, 0])
+        // The delivery window, in bytes that other clients leave alone: "SXFW", length, 128 messages, queues are bound.
+        #expect(Array(reader.rest()) == Array("SXFW".utf8) + [3, 0, 128, 1])
         #expect(Array(signed[0..<2]) == [0x30, 118])
         let key = Array(signed[2..<46])
         #expect(Array(signed[46..<56]) == [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 0x03, 65, 0])
