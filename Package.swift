@@ -125,7 +125,9 @@ let package = Package(
         tests(
             "EngineTests",
             [
-                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO", "Database",
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO",
+                "DirectLane",
+                "Database",
                 "Primitives", nioCore, nioPosix, logging, system, grdb,
             ]),
         // The program itself, in temporary homes.

@@ -123,6 +123,40 @@ struct DirectTests {
         #expect(try await alice.state(id) == "complete")
     }
 
+    @Test(
+        "a disk that fills up pauses it, room lets it go on", .enabled(if: geteuid() == 0, "SKIP: mounting wants root"))
+    func diskFull() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let small = bob.home + "/small"
+        mkdir(small, 0o700)
+        try #require(mount("tmpfs", small, "tmpfs", 0, "size=48m") == 0)
+        defer { umount2(small, Int32(MNT_DETACH)) }
+        let path = try stage.makeFile("large.bin", count: 40 * Self.mebibyte)
+        let sent = try await alice.offer(path, to: bob)
+        let id = try await bob.newestOffer()
+        try await bob.succeed("accept", id, "-o", small, "--no-wait")
+        try [UInt8](repeating: 1, count: 30 * Self.mebibyte).write(to: small + "/ballast")
+        let sender = try alice.start("daemon")
+        let recipient = try bob.start("daemon")
+        var waited = false
+        for _ in 0..<3000 where !waited {
+            waited = try await bob.succeed("status", id, "--json").objects.first?["waiting"] == "space"
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(waited)
+        #expect(!Stage.list(small).contains("large.bin") || [UInt8](file: small + "/large.bin").isEmpty)
+        unlink(small + "/ballast")
+        for _ in 0..<3000 where try await alice.state(sent) != "complete" {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(haveSameBytes(small + "/large.bin", path))
+        for process in [sender, recipient] {
+            process.signal(SIGTERM)
+            try await process.wait()
+        }
+    }
+
     // MARK: - Machines of their own
 
     private static let needsNamespaces = "SKIP: network namespaces want root and iproute2"

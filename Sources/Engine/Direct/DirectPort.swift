@@ -88,11 +88,16 @@ struct DirectPort {
     /// Dials what may be dialled.
     func dial(_ offer: DirectOffer) {
         guard isMeeting, let key = DirectKey(identity: offer.identity, key: offer.key) else { return }
+        rendezvous?.dial(endpoints(of: offer), key: key)
+    }
+
+    /// Where an offer may lead.
+    func endpoints(of offer: DirectOffer) -> [Endpoint] {
         let network = LocalNetwork.current()
-        let endpoints = offer.endpoints.compactMap { named in
-            IPAddress(named.address).map { Endpoint(address: $0, port: named.port) }
+        let named = offer.endpoints.compactMap { endpoint in
+            IPAddress(endpoint.address).map { Endpoint(address: $0, port: endpoint.port) }
         }
-        rendezvous?.dial(endpoints.filter { network.mayDial($0, dialsPublic: policy.dialsPublic) }, key: key)
+        return named.filter { network.mayDial($0, dialsPublic: policy.dialsPublic) }
     }
 
     mutating func met() {
