@@ -26,6 +26,8 @@ public actor AgentLink {
         var retryUnit = TimeAmount.seconds(1)
         /// Whether senders secure our new queues (mode M), as all current agents do.
         var makesSenderSecuredQueues = true
+        /// The SMP versions offered to relays.
+        var versions = SMP.clientVersions
         /// With these.
         public init(servers: [SMPServer], bootID: String, isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool) {
             self.servers = servers
