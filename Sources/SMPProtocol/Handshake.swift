@@ -166,7 +166,9 @@ public enum SignedKey {
             case .x25519: false
             }
         guard isValid else { throw .authentication("the relay's session key") }
-        do { return try X25519PublicKey(spki: signed.dropFirst(2)) } catch { throw .malformed("session key of the relay") }
+        do { return try X25519PublicKey(spki: signed.dropFirst(2)) } catch {
+            throw .malformed("session key of the relay")
+        }
     }
 }
 

@@ -43,7 +43,9 @@ func run(_ command: String) throws {
 }
 
 /// `messagesPerQueue`, if the number matters, makes a relay of our own in any case.
-func withRelay(messagesPerQueue: Int? = nil, _ body: (inout TestRelay) async throws -> Void) async throws {
+func withRelay(
+    messagesPerQueue: Int? = nil, offersWindow: Bool = true, _ body: (inout TestRelay) async throws -> Void
+) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sxfile-link-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
         at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -54,7 +56,8 @@ func withRelay(messagesPerQueue: Int? = nil, _ body: (inout TestRelay) async thr
         relay = TestRelay(own: nil, address: address, directory: directory, group: group)
     } else {
         let own = try await startRelay(
-            directory.appendingPathComponent("relay").path, group: group, messagesPerQueue: messagesPerQueue ?? 4096)
+            directory.appendingPathComponent("relay").path, group: group, messagesPerQueue: messagesPerQueue ?? 4096,
+            offersWindow: offersWindow)
         relay = TestRelay(own: own, address: own.address, directory: directory, group: group)
     }
     try await body(&relay)
@@ -63,11 +66,12 @@ func withRelay(messagesPerQueue: Int? = nil, _ body: (inout TestRelay) async thr
 }
 
 func startRelay(
-    _ directory: String, group: any EventLoopGroup, messagesPerQueue: Int = 4096
+    _ directory: String, group: any EventLoopGroup, messagesPerQueue: Int = 4096, offersWindow: Bool = true
 ) async throws -> Relay {
     var logger = Logger(label: "relay")
     logger.logLevel = .critical
     var configuration = RelayConfiguration(directory: directory, port: 0)
     configuration.messagesPerQueue = messagesPerQueue
+    configuration.offersDeliveryWindow = offersWindow
     return try await Relay.start(configuration, group: group, logger: logger)
 }

@@ -40,7 +40,8 @@ struct TestQueue {
 
     /// The next message or quota mark of this queue, not acknowledged yet.
     func next(_ pushes: inout AsyncStream<SMPPush>.Iterator) async throws -> (id: [UInt8], content: Delivery) {
-        guard let push = await pushes.next(), push.entity == ids.recipientID, case .message(let id, let sealed) = push.event
+        guard let push = await pushes.next(), push.entity == ids.recipientID,
+            case .message(let id, let sealed) = push.event
         else { throw UnexpectedAnswer(name: "another push") }
         return (id, try Delivery.open(sealed, key: box, messageID: id))
     }

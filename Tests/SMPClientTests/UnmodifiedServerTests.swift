@@ -105,7 +105,8 @@ struct UnmodifiedServerTests {
         #expect(try await queue.secure(over: client) == .error(.auth))
         let stranger = TestQueue.key(false).0
         #expect(
-            try await client.perform(.subscribe, entity: queue.ids.recipientID, authorization: stranger) == .error(.auth))
+            try await client.perform(.subscribe, entity: queue.ids.recipientID, authorization: stranger)
+                == .error(.auth))
         #expect(
             try await client.perform(.send(notify: false, body: [1]), entity: queue.ids.senderID, authorization: .none)
                 == .ok)

@@ -35,6 +35,8 @@ package struct RelaySession {
     let password: [UInt8]?
     let sessionKey = X25519PrivateKey()
     var authorizer: Authorizer
+    /// Whether the hello offers a delivery window.
+    var offersWindow = true
     /// Agreements with clients behind a proxy.
     var forwardedBoxes: [X25519PublicKey: BoxKey] = [:]
 
@@ -66,7 +68,7 @@ package struct RelaySession {
         guard let signedKey = identity.signed(sessionKey.publicKey) else { throw .identity }
         let hello = ServerHello(
             versions: SMP.relayVersions, sessionID: sessionID, chain: identity.chain, signedKey: signedKey,
-            tail: DeliveryWindow.offered.encoded())
+            tail: offersWindow ? DeliveryWindow.offered.encoded() : [])
         do { return try WireWriter.pad(hello.encoded(), to: SMP.blockSize) } catch { throw .identity }
     }
 
@@ -125,7 +127,7 @@ package struct RelaySession {
         guard let content = try? WireReader.unpad(block[...]), let hello = try? ClientHello(content),
             SMP.relayVersions.contains(hello.version), hello.fingerprint == identity.fingerprint
         else { throw .handshake }
-        if let window = DeliveryWindow(tail: hello.tail) {
+        if offersWindow, let window = DeliveryWindow(tail: hello.tail) {
             hub.open(connection, window: Int(min(window.messages, DeliveryWindow.offered.messages)))
         }
         guard let key = hello.key else { return Agreed(version: hello.version) }
