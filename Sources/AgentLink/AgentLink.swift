@@ -28,6 +28,8 @@ public actor AgentLink {
         var makesSenderSecuredQueues = true
         /// The SMP versions offered to relays.
         var versions = SMP.clientVersions
+        /// Whether blocks are encrypted once more inside TLS, with relays that are not of our kind.
+        public var encryptsBlocks = true
         /// With these.
         public init(servers: [SMPServer], bootID: String, isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool) {
             self.servers = servers

@@ -65,7 +65,10 @@ struct TestQueue {
 
 struct UnexpectedAnswer: Error { let name: String }
 
-func connect(_ server: SMPServer, versions: ClosedRange<UInt16> = SMP.clientVersions) async throws -> SMPClient {
+func connect(
+    _ server: SMPServer, versions: ClosedRange<UInt16> = SMP.clientVersions, encryptsBlocks: Bool = true
+) async throws -> SMPClient {
     try await SMPClient.connect(
-        to: server, on: MultiThreadedEventLoopGroup.singleton, versions: versions, logger: quiet)
+        to: server, on: MultiThreadedEventLoopGroup.singleton, versions: versions, encryptsBlocks: encryptsBlocks,
+        logger: quiet)
 }

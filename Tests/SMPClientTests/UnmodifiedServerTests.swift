@@ -18,6 +18,17 @@ struct UnmodifiedServerTests {
     func messages(version: UInt16, signing: Bool) async throws {
         let recipient = try await connect(try server(), versions: version...version)
         let sender = try await connect(try server(), versions: version...version)
+        try await messages(recipient, sender, version: version, signing: signing)
+    }
+
+    @Test("Messages cross when TLS alone encrypts", arguments: versions)
+    func messagesWithoutBlockEncryption(version: UInt16) async throws {
+        let recipient = try await connect(try server(), versions: version...version, encryptsBlocks: false)
+        let sender = try await connect(try server(), versions: version...version, encryptsBlocks: false)
+        try await messages(recipient, sender, version: version, signing: false)
+    }
+
+    private func messages(_ recipient: SMPClient, _ sender: SMPClient, version: UInt16, signing: Bool) async throws {
         #expect(recipient.version == version)
         let queue = try await TestQueue.make(recipient, signing: signing)
         #expect(queue.ids.isSenderSecured)
