@@ -8,7 +8,16 @@ PACKAGES := libssl-dev libsqlite3-dev liburing-dev libsodium-dev
 BUILD := $(SWIFT) build -c release -Xswiftc -enable-testing
 BINARY = $(shell $(SWIFT) build -c release --show-bin-path)/sxfile
 
-.PHONY: all build deps demo test lint man completions check-generated install uninstall clean
+# What `make bench` measures beside sxfile: a file that tells whether it is there, and the Debian package that brings it.
+BENCH_TOOLS := /usr/sbin/sshd:openssh-server /usr/bin/scp:openssh-client /usr/bin/rsync:rsync /usr/sbin/nginx:nginx-light \
+  /usr/bin/curl:curl /usr/bin/openssl:openssl /usr/bin/wormhole:magic-wormhole \
+  /usr/lib/python3/dist-packages/wormhole_mailbox_server:python3-magic-wormhole-mailbox-server \
+  /usr/lib/python3/dist-packages/wormhole_transit_relay:magic-wormhole-transit-relay /bin/ip:iproute2
+# Sections (tools latency growth network resend) and further options of `make bench`.
+SECTION ?=
+OPTIONS ?=
+
+.PHONY: all build deps demo test lint man completions check-generated bench bench-functions bench-deps install uninstall clean
 
 all: build
 
@@ -33,7 +42,30 @@ test: deps lint
 	$(SWIFT) test -c release -Xswiftc -enable-testing --skip-build --no-parallel
 
 lint:
-	$(SWIFT) format lint --strict -r Sources Tests Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests Benchmarks Package.swift
+
+# Whole transfers beside other tools; see Benchmarks/README.md.
+bench: build bench-deps
+	$(SWIFT) build -c release --package-path Benchmarks --product TransferBenchmark
+	$$($(SWIFT) build -c release --package-path Benchmarks --show-bin-path)/TransferBenchmark \
+	  $(SECTION) --sxfile $(BINARY) $(OPTIONS)
+
+# The hot functions, one by one.
+bench-functions: deps
+	$(SWIFT) package --package-path Benchmarks benchmark --no-progress
+
+# Servers that come with the tools are not started: the benchmarks start their own, on loopback. A tool that cannot be
+# had is left out of the tables.
+bench-deps:
+	@missing=$$(for tool in $(BENCH_TOOLS); do [ -e "$${tool%%:*}" ] || echo "$${tool#*:}"; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing $$missing"; policy=/usr/sbin/policy-rc.d; \
+	  if [ ! -e $$policy ]; then trap "$(SUDO) rm -f $$policy" EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' | $(SUDO) tee $$policy >/dev/null; $(SUDO) chmod 755 $$policy; fi; \
+	  $(SUDO) apt-get update -qq; \
+	  for package in $$missing; do \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$package >/dev/null \
+	      || echo "$$package cannot be had"; done; fi
 
 # What the argument parser can write by itself; committed, and checked for drift by `make test`.
 completions: build
@@ -61,3 +93,4 @@ uninstall:
 
 clean:
 	$(SWIFT) package clean
+	$(SWIFT) package --package-path Benchmarks clean

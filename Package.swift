@@ -31,7 +31,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let package = Package(
     name: "sxfile",
     products: [
-        .executable(name: "sxfile", targets: ["sxfile"])
+        .executable(name: "sxfile", targets: ["sxfile"]),
+        // Only a product can be used from another package: these are what Benchmarks/ measures function by function.
+        .library(
+            name: "HotPath", targets: ["Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "ChunkIO"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -60,6 +63,7 @@ let package = Package(
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
         library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
+        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Primitives"]),
         library("Database", [grdb, system]),
         library(
             "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
@@ -78,8 +82,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "Database", "Primitives", "SMPProtocol",
-                "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
+                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Primitives",
+                "SMPProtocol", "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
             ]),
         .executableTarget(
             name: "sxfile",
@@ -90,13 +94,14 @@ let package = Package(
             swiftSettings: strict),
 
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives"]),
+        tests("PrimitivesTests", ["Primitives", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
+        tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
             "SMPClientTests",

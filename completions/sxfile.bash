@@ -224,7 +224,7 @@ _sxfile_config_get() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'
+        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
         return
         ;;
     esac
@@ -247,7 +247,7 @@ _sxfile_config_set() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'
+        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
         return
         ;;
     esac

@@ -115,7 +115,7 @@ _sxfile_config() {
 
 _sxfile_config_get() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit')
+    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
     local -ar arg_specs=(
         ':key:{__sxfile_complete "${_key[@]}"}'
         '--profile[The profile to use.]:name:'
@@ -133,7 +133,7 @@ _sxfile_config_get() {
 
 _sxfile_config_set() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit')
+    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
     local -ar arg_specs=(
         ':key:{__sxfile_complete "${_key[@]}"}'
         ':value:'

@@ -127,6 +127,8 @@ public enum AgentLinkError: Error, Equatable, Sendable {
     case storage(String)
     /// The link was stopped.
     case stopped
+    /// What waited for room was told to wait no longer.
+    case withdrawn
 }
 
 extension AgentLinkError: CustomStringConvertible {
@@ -147,6 +149,7 @@ extension AgentLinkError: CustomStringConvertible {
         case .messageTooLong(let count): "a message of \(count) bytes is too long"
         case .storage(let what): "the database refused: \(what)"
         case .stopped: "the engine is stopping"
+        case .withdrawn: "it goes another way"
         }
     }
 }

@@ -1,6 +1,6 @@
 import Database
 import DoubleRatchet
-public import GRDB
+import GRDB
 import Logging
 import NIOCore
 import Primitives
@@ -64,7 +64,7 @@ extension AgentLink {
     }
 
     /// Gives a subscription up and asks for it again in a while: what is not acknowledged comes again.
-    private func subscribeLater(_ connection: Connection) {
+    func subscribeLater(_ connection: Connection) {
         connection.unsubscribed()
         let id = connection.row.id
         loop.scheduleTask(in: Self.resubscribeDelay) { [weak self] in
@@ -76,7 +76,7 @@ extension AgentLink {
 
     /// The relay had nothing more when it answered; a sender at work may have by now. Asked once in a while: telling the
     /// engine at every message that a fast recipient has caught up would cost more than the message.
-    private func lookForDrain(_ connection: Connection) {
+    func lookForDrain(_ connection: Connection) {
         guard !connection.isDrainLookedFor else { return }
         connection.isDrainLookedFor = true
         let id = connection.row.id
@@ -93,7 +93,7 @@ extension AgentLink {
 
     /// The queue is empty, unless a message or the answer to an ACK is still under way.
     private func drained(_ connection: Connection) {
-        guard connection.unacknowledged == nil, connection.acknowledging == 0,
+        guard connection.unacknowledged == nil, connection.behind.isEmpty, connection.acknowledging == 0,
             connection.subscription == .draining || connection.subscription == .idle
         else { return }
         connection.subscription = .idle
@@ -130,7 +130,9 @@ extension AgentLink {
         connection.subscription = .draining
         connection.unacknowledged = relayID
         // It came before the relay's connection was lost, and the engine is not done with it.
-        if connection.held.contains(where: { $0.relayID == relayID }) { return }
+        if let held = connection.held.first(where: { $0.relayID == relayID }) {
+            return connection.behind.append(Delivered(relayID: relayID, token: held.token))
+        }
         let (ratchet, row, receive) = (connection.ratchet, connection.row, connection.receive)
         do throws(AgentLinkError) {
             try handle(body, relayID: relayID, on: connection)
@@ -161,7 +163,8 @@ extension AgentLink {
             return acknowledge(connection) { link in
                 if let connection = link.connections[id] { link.tellCapacity(connection) }
             }
-        case .envelope(let envelope, let senderEndToEndKey, let senderKey):
+        case .envelope(let envelope, let senderEndToEndKey, let senderKey, let sentAt):
+            connection.heardAt = sentAt
             switch envelope {
             case .confirmation(let version, let parameters, let encrypted):
                 try handleConfirmation(
@@ -257,9 +260,13 @@ extension AgentLink {
             connection.assemblies[segment.first] = Assembly(segment)
         }
         let isNew = connection.assemblies[segment.first]?.insert(segment, id: number) ?? false
-        guard let assembly = connection.assemblies[segment.first] else { return acknowledge(connection) }
         // Only the head tells bulk from a message that must not be lost; without it the segments are stored.
-        let isBulk = connection.row.kind == .file && assembly.head.map(configuration.isBulk) ?? false
+        if connection.row.kind == .file, connection.assemblies[segment.first]?.isBulk == nil {
+            let isBulk = connection.assemblies[segment.first]?.head.map(configuration.isBulk)
+            connection.assemblies[segment.first]?.isBulk = isBulk
+        }
+        guard let assembly = connection.assemblies[segment.first] else { return acknowledge(connection) }
+        let isBulk = assembly.isBulk ?? false
         do throws(AgentLinkError) {
             if !assembly.isComplete {
                 try keep(segment, isNew: isNew, number: number, isBulk: isBulk, on: connection)
@@ -313,6 +320,7 @@ extension AgentLink {
             try storePosition(connection) { db in try SegmentRow.insert(db, connection.row.id, held: held) }
         }
         connection.held.append(held)
+        waitFor(held, on: connection)
         tellBulk(held, on: connection)
     }
 
@@ -364,73 +372,6 @@ extension AgentLink {
             try storage { db in try SegmentRow.delete(db, connection.row.id, first: oldest) }
         }
         connection.assemblies[oldest] = nil
-    }
-
-    // MARK: Acknowledgements
-
-    /// The bytes of a bulk message are safe: lets the relay drop it.
-    ///
-    /// `checkpoint` runs inside the transaction that stores the receiving chain, when one is due (every 128 messages).
-    public func acknowledge(
-        _ token: BulkToken, checkpoint: @Sendable (GRDB.Database) throws -> Void = { _ in }
-    ) throws(AgentLinkError) {
-        guard let connection = connections[token.connection] else { return }
-        let held = connection.held.first { $0.token == token }
-        let storedFirst = held.flatMap { $0.isStored ? $0.first : nil }
-        // Early, so that the checkpoint of whole chunks goes with it.
-        if connection.receivedSinceStored >= Self.storedEvery / 2 || storedFirst != nil {
-            let id = connection.row.id
-            try storePosition(connection) { db in
-                if let storedFirst { try SegmentRow.delete(db, id, first: storedFirst) }
-                try checkpoint(db)
-            }
-        }
-        guard let held else { return }
-        connection.held.removeAll { $0.token == token }
-        // After a lost connection it is acknowledged when the relay delivers it again.
-        if let relayID = held.relayID, connection.unacknowledged == relayID { acknowledge(connection) }
-    }
-
-    /// Acknowledges what the relay delivered last on this queue; `then` runs after its OK.
-    func acknowledge(_ connection: Connection, then: (@Sendable (isolated AgentLink) -> Void)? = nil) {
-        guard let receive = connection.receive, let relayID = connection.unacknowledged else { return }
-        connection.unacknowledged = nil
-        let slot = slot(receive.server)
-        guard let client = slot.client else { return }
-        let id = connection.row.id
-        let generation = slot.generation
-        commandsOutstanding += 1
-        connection.acknowledging += 1
-        client.submit(.acknowledge(relayID[...]), entity: receive.row.recipientID, authorization: .x25519(receive.auth))
-            .whenComplete { [weak self] outcome in
-                self?.assumeIsolated { link in
-                    link.commandsOutstanding -= 1
-                    link.connections[id]?.acknowledging -= 1
-                    link.acknowledged(id, outcome, generation: generation)
-                    if case .success = outcome { then?(link) }
-                }
-            }
-    }
-
-    private func acknowledged(_ id: ConnectionID, _ outcome: Result<ServerResponse, any Error>, generation: Int) {
-        guard let connection = connections[id], let receive = connection.receive,
-            slot(receive.server).generation == generation
-        else { return }
-        activity &+= 1
-        switch outcome {
-        case .success(.ok): lookForDrain(connection)
-        case .success(.message): break  // the next one; it comes as a push too
-        case .success(.error(.noMessage)):
-            // Not the message that the relay has under way on this connection: ask again from the start.
-            guard connection.subscription == .draining || connection.subscription == .idle else { break }
-            connection.unsubscribed()
-            subscribe(connection)
-        case .success(.error(.auth)): if connection.row.state != .deleting { fail(id, .queueGone) }
-        case .success(let other):
-            logger.error("a relay answered ACK with \(other.name)")
-            subscribeLater(connection)
-        case .failure: slot(receive.server).client?.close()
-        }
     }
 
     // MARK: Orderly exit

@@ -149,6 +149,14 @@ public actor AgentLink {
     /// The highest number handled on this connection (`seen` of x.file.want).
     public func received(on connection: ConnectionID) -> Int64 { connections[connection]?.row.sequence.last ?? 0 }
 
+    /// When the relay took the last message that came on this connection since the start, in Unix seconds; nil for none.
+    public func heard(on connection: ConnectionID) -> Int64? { connections[connection]?.heardAt }
+
+    /// Gives back the bulk message that waits for room on this connection: its `sendBulk` throws `withdrawn`.
+    public func withdrawBulk(on connection: ConnectionID) {
+        connections[connection]?.resumeRoomWaiters(throwing: .withdrawn)
+    }
+
     /// What the link is doing.
     public func status() -> LinkStatus {
         var status = LinkStatus(

@@ -31,15 +31,20 @@ final class Connection {
     var isChainNew = false
     /// Messages received since the receiving chain was last stored.
     var receivedSinceStored = 0
+    /// When the relay took the last message that came, in Unix seconds.
+    var heardAt: Int64?
     /// Messages under assembly, by the number of their first segment.
     var assemblies: [Int64: Assembly] = [:]
-    /// The relay's id of the message that it has delivered and that is not acknowledged.
+    /// The relay's id of the message that was delivered last, until the next one may come.
     var unacknowledged: [UInt8]?
+    /// What is delivered and not acknowledged since the engine holds the first of it: an acknowledgement counts for
+    /// everything before it too.
+    var behind: [Delivered] = []
     /// ACKs without an answer.
     var acknowledging = 0
     /// Tells the subscriptions apart.
     var subscriptionSerial = 0
-    /// The bulk messages that the engine has not acknowledged: one, and those told again after a start.
+    /// The bulk messages that the engine has not acknowledged: a few, and those told again after a start.
     var held: [HeldBulk] = []
     /// A step of making or deleting is under way; another look is due after it.
     var isAdvancing = false
@@ -82,7 +87,14 @@ final class Connection {
     func unsubscribed() {
         subscription = .none
         unacknowledged = nil
+        behind = []
     }
+
+    /// So many bytes of bulk messages are handed to the engine before it has acknowledged the first, or one message.
+    static let heldAhead = 1 << 20
+
+    /// Whether the engine has enough to do.
+    var holdsEnough: Bool { held.reduce(0) { $0 + $1.body.count } >= Self.heldAhead }
 
     /// Waits until the window may have room, or the relay may be back.
     func waitForRoom(isolation: isolated (any Actor)? = #isolation) async throws(AgentLinkError) {
@@ -134,6 +146,15 @@ final class Connection {
         row.reservedID = row.sentID
         row.unstored = false
     }
+}
+
+/// A message that the relay has delivered, in the line of those to be acknowledged.
+struct Delivered: Sendable {
+    let relayID: [UInt8]
+    /// The bulk message that is the engine's to acknowledge; nil for one that is handled.
+    var token: BulkToken?
+    /// Run after the relay's OK.
+    var then: [@Sendable (isolated AgentLink) -> Void] = []
 }
 
 /// A whole bulk message that the engine has and has not acknowledged.

@@ -14,8 +14,8 @@ struct ReceiveQueue: Sendable {
     enum Opened {
         /// The queue was full here and is empty again when this is acknowledged.
         case quota
-        /// An envelope, and the keys that the first message of a sender brings.
-        case envelope(AgentEnvelope, senderEndToEndKey: X25519PublicKey?, senderKey: AuthKey?)
+        /// An envelope, the keys that the first message of a sender brings, and when the relay took it (Unix seconds).
+        case envelope(AgentEnvelope, senderEndToEndKey: X25519PublicKey?, senderKey: AuthKey?, sentAt: Int64)
     }
 
     init(_ row: QueueRow) throws {
@@ -69,14 +69,14 @@ struct ReceiveQueue: Sendable {
     func open(_ body: ArraySlice<UInt8>, relayID: [UInt8]) throws -> Opened {
         switch try Delivery.open(body, key: serverBox, messageID: relayID) {
         case .quota: return .quota
-        case .message(_, _, let sent):
+        case .message(let sentAt, _, let sent):
             let envelope = try QueueEnvelope(sent)
             let box = try envelope.senderKey.map { try BoxKey(endToEndKey, $0) } ?? endToEndBox
             guard let box else { throw SMPProtocolError.malformed("a message before any confirmation") }
             let content = try envelope.open(box)
             return .envelope(
                 try AgentEnvelope(content.envelope), senderEndToEndKey: envelope.senderKey,
-                senderKey: content.authorizationKey)
+                senderKey: content.authorizationKey, sentAt: sentAt)
         }
     }
 }

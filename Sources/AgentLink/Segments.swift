@@ -64,6 +64,8 @@ struct Assembly: Sendable {
     private(set) var numbers: [Int64]
     /// Whether some of its segments are rows.
     var isStored = false
+    /// Whether its head says that it is bulk; nil before the head has come.
+    var isBulk: Bool?
 
     init(_ segment: Segment) {
         first = segment.first
@@ -89,10 +91,15 @@ struct Assembly: Sendable {
     mutating func insert(_ segment: Segment, id: Int64) -> Bool {
         guard segment.first == first, segment.total == total, !present[segment.number] else { return false }
         let start = segment.number * Segment.payloadCount
-        bytes.replaceSubrange(start..<start + segment.body.count, with: segment.body)
+        if segment.number == total - 1 {
+            // The end of the message: shortened here, where nobody else has the bytes, it costs no copy.
+            bytes.replaceSubrange(start..., with: segment.body)
+            lastCount = segment.body.count
+        } else {
+            bytes.replaceSubrange(start..<start + segment.body.count, with: segment.body)
+        }
         present[segment.number] = true
         numbers[segment.number] = id
-        if segment.number == total - 1 { lastCount = segment.body.count }
         return true
     }
 
@@ -100,10 +107,7 @@ struct Assembly: Sendable {
     mutating func remove(_ number: Int) { present[number] = false }
 
     /// The whole message.
-    consuming func message() -> [UInt8] {
-        bytes.removeLast(bytes.count - (total - 1) * Segment.payloadCount - lastCount)
-        return bytes
-    }
+    consuming func message() -> [UInt8] { bytes }
 
     /// The segments that are here: number, agent message number, bytes.
     var segments: [(number: Int, id: Int64, body: ArraySlice<UInt8>)] {

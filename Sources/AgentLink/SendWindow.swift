@@ -6,7 +6,7 @@ import DequeModule
 /// same order. A lost relay connection makes everything unanswered wait again.
 struct SendWindow: Sendable {
     /// At most this many SENDs are unanswered; 16 KiB each.
-    static let limit = 64
+    static let limit = 128
     /// After full queues still this many.
     static let leastAllowed = 8
     /// The bodies of stored messages beyond this many stay in the database until their turn.

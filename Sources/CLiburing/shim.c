@@ -168,6 +168,24 @@ int sxfile_ring_write_fixed(struct io_uring *ring, uint64_t key, struct sxfile_r
     return 0;
 }
 
+int sxfile_ring_read_at(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, void *buffer,
+    unsigned length, int64_t offset) {
+    struct io_uring_sqe *sqe = entry(ring);
+    if (sqe == NULL) return -EBUSY;
+    io_uring_prep_read(sqe, file.number, buffer, length, (uint64_t)offset);
+    finish(sqe, key, file.registered);
+    return 0;
+}
+
+int sxfile_ring_write_at(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, const void *buffer,
+    unsigned length, int64_t offset) {
+    struct io_uring_sqe *sqe = entry(ring);
+    if (sqe == NULL) return -EBUSY;
+    io_uring_prep_write(sqe, file.number, buffer, length, (uint64_t)offset);
+    finish(sqe, key, file.registered);
+    return 0;
+}
+
 int sxfile_ring_sync(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, bool data_only) {
     struct io_uring_sqe *sqe = entry(ring);
     if (sqe == NULL) return -EBUSY;

@@ -113,9 +113,12 @@ extension ChatEvent {
     /// Only what `ChunkRanges` reads again: 1 to 64 ranges from 1 on.
     private func parameters(of want: FileWant) throws(ChatProtocolError) -> [String] {
         let ranges = want.ranges.parameters
-        guard want.number <= UInt64(Int64.max), want.seen >= 0 else { throw .invalid("number", event: name) }
+        guard want.number <= UInt64(Int64.max), want.seen >= 0, want.frames ?? 0 >= 0 else {
+            throw .invalid("number", event: name)
+        }
         guard ChunkRanges(parameters: ranges) == want.ranges else { throw .invalid("list of ranges", event: name) }
-        return ["\(want.number)", "\(want.seen)"] + ranges
+        let seen = want.frames.map { "\(want.seen).\($0)" } ?? "\(want.seen)"
+        return ["\(want.number)", seen] + ranges
     }
 
     private func json(_ profile: Profile) throws(ChatProtocolError) -> ContentPart {

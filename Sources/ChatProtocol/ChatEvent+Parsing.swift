@@ -79,12 +79,12 @@ extension ChatEvent {
         case "x.file.acpt": return .fileAccept(name: try reader.text(0, "file name"))
         case "x.file.want":
             let number = UInt64(try reader.number(0, "number"))
-            let seen = try reader.number(1, "message number")
+            let (seen, frames) = try reader.position(1, "message number")
             _ = try reader.parameter(2, "ranges")
             guard let ranges = ChunkRanges(parameters: message.parameters[2...]) else {
                 throw .invalid("list of ranges", event: reader.event)
             }
-            return .fileWant(FileWant(number: number, seen: seen, ranges: ranges))
+            return .fileWant(FileWant(number: number, seen: seen, frames: frames, ranges: ranges))
         case "x.file.done": return .fileDone(try FileDone(try reader.json()))
         case "x.file.ok": return .fileComplete(root: try reader.hash(0, "root hash", .standard))
         case "x.file.cancel":

@@ -24,6 +24,17 @@ struct EventReader {
         return number
     }
 
+    /// A number, and a second one behind a dot if there is one.
+    func position(_ index: Int, _ what: String) throws(ChatProtocolError) -> (Int64, Int64?) {
+        let numbers = try parameter(index, what).split(separator: ".", omittingEmptySubsequences: false)
+        guard numbers.count <= 2, let first = ChatNumber.shortest(numbers[0]) else {
+            throw .invalid(what, event: event)
+        }
+        guard numbers.count == 2 else { return (first, nil) }
+        guard let second = ChatNumber.shortest(numbers[1]) else { throw .invalid(what, event: event) }
+        return (first, second)
+    }
+
     /// The id of the message that this one refers to.
     func reference() throws(ChatProtocolError) -> Int64 { try number(0, "message reference") }
 

@@ -27,15 +27,18 @@ public struct FileInvitation: Hashable, Sendable {
 public struct FileWant: Hashable, Sendable {
     /// Grows by one with every want.
     public var number: UInt64
-    /// The highest sndMsgId handled on this connection; 0 on the direct lane.
+    /// The highest sndMsgId handled on this connection.
     public var seen: Int64
+    /// On the direct lane, how many frames of this direct connection were handled; it stands behind `seen` and a dot.
+    public var frames: Int64?
     /// The missing chunks.
     public var ranges: ChunkRanges
 
     /// A want of these parts.
-    public init(number: UInt64, seen: Int64, ranges: ChunkRanges) {
+    public init(number: UInt64, seen: Int64, frames: Int64? = nil, ranges: ChunkRanges) {
         self.number = number
         self.seen = seen
+        self.frames = frames
         self.ranges = ranges
     }
 }

@@ -12,6 +12,14 @@ public struct ReadChunk: Sendable, Equatable {
     public var sha256: [UInt8]
 }
 
+/// A piece of a file in a lent buffer, and its hash.
+public struct FilledChunk: Sendable {
+    /// The bytes: all that are filled.
+    public var buffer: ChunkBuffer
+    /// SHA-256 of the bytes.
+    public var sha256: [UInt8]
+}
+
 /// Reads a file to be sent, chunk by chunk, a few chunks ahead of a caller that goes in order.
 public final class ChunkReader: Sendable {
     /// The path that was opened.
@@ -23,6 +31,7 @@ public final class ChunkReader: Sendable {
     private let linksAtOpening: UInt32
     private let file: OpenFile
     private let ahead = Guarded(ReadAhead())
+    private let aheadInBuffers = Guarded(ReadAhead())
 
     /// The longest piece that `read` takes, in bytes.
     public static let maximumLength = 4 << 20
@@ -57,17 +66,46 @@ public final class ChunkReader: Sendable {
     /// The bytes from `offset` on, exactly `length` of them, 1…`maximumLength`, all within the file's size at opening.
     /// Throws the source cases if the file is not what it was, also when the bytes could still be read.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {
+        let output = try await read(at: offset, length: length, ahead) { pending in
+            self.start(.read(offset: pending.offset, length: pending.length), pending)
+        }
+        guard case .bytes(let bytes, let sha256) = output else { preconditionFailure("a read gives bytes") }
+        try verify(bytes.count, of: length, at: offset)
+        return ReadChunk(offset: offset, bytes: bytes, sha256: sha256)
+    }
+
+    /// The same in a buffer lent by `pool`, which reading ahead takes from too; waits until one is free.
+    public func read(
+        at offset: Int64, length: Int, into pool: ChunkBufferPool
+    ) async throws(ChunkIOError) -> FilledChunk {
+        precondition(length <= pool.capacity, "a chunk that does not fit the buffers")
+        let output = try await read(at: offset, length: length, aheadInBuffers) { pending in
+            let begin: @Sendable (ChunkBuffer) -> Void = { buffer in
+                self.start(.fill(buffer, offset: pending.offset, length: pending.length), pending)
+            }
+            if let buffer = pool.take(orLater: begin) { begin(buffer) }
+        }
+        guard case .filled(let buffer, let sha256) = output else { preconditionFailure("a read fills a buffer") }
+        try verify(buffer.count, of: length, at: offset)
+        return FilledChunk(buffer: buffer, sha256: sha256)
+    }
+
+    private func read(
+        at offset: Int64, length: Int, _ ahead: Guarded<ReadAhead>, start: (Pending) -> Void
+    ) async throws(ChunkIOError) -> IOOutput {
         precondition(offset >= 0 && length >= 1 && length <= ChunkReader.maximumLength, "not a chunk of a file")
         let (wanted, started) = ahead.withLock { $0.take(offset: offset, length: length, size: identity.size) }
         for pending in started { start(pending) }
         let result = await wanted.result()
         // First the file: a short read of a file that shrank is told as that.
         try verifyDescriptor()
-        guard case .bytes(let bytes, let sha256) = try result.get() else { preconditionFailure("a read gives bytes") }
-        guard bytes.count == length else {
-            throw .sourceShrank(path, expected: offset + Int64(length), got: offset + Int64(bytes.count))
+        return try result.get()
+    }
+
+    private func verify(_ count: Int, of length: Int, at offset: Int64) throws(ChunkIOError) {
+        guard count == length else {
+            throw .sourceShrank(path, expected: offset + Int64(length), got: offset + Int64(count))
         }
-        return ReadChunk(offset: offset, bytes: bytes, sha256: sha256)
     }
 
     /// Throws `sourceChanged`, `sourceShrank` or `sourceVanished` if the open file or the one at its path is not what
@@ -78,8 +116,7 @@ public final class ChunkReader: Sendable {
         guard now.identity == (try file.status()).identity else { throw .sourceChanged(path) }
     }
 
-    private func start(_ pending: Pending) {
-        let kind = IORequest.Kind.read(offset: pending.offset, length: pending.length)
+    private func start(_ kind: IORequest.Kind, _ pending: Pending) {
         file.service.submit(IORequest(kind, on: file) { pending.resolve($0) })
     }
 

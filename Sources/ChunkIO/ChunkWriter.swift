@@ -37,8 +37,30 @@ public final class ChunkWriter: Sendable {
         case .done:
             startWriteBack(after: offset..<offset + Int64(bytes.count))
             return .written
-        case .bytes: preconditionFailure("a write gives no bytes")
+        case .bytes, .filled: preconditionFailure("a write gives no bytes")
         }
+    }
+
+    /// Writes the filled bytes of a lent buffer, as `write` does; `completion` is called on a thread of the service.
+    public func write(
+        _ buffer: ChunkBuffer, at offset: Int64, expecting expected: [UInt8],
+        completion: @escaping @Sendable (Result<WriteOutcome, ChunkIOError>) -> Void
+    ) {
+        precondition(offset >= 0 && offset <= Int64.max - Int64(buffer.count), "not a place in a file")
+        let place = offset..<offset + Int64(buffer.count)
+        let request = IORequest(.drain(buffer, offset: offset, expecting: expected), on: file) { result in
+            completion(
+                result.map { output in
+                    switch output {
+                    case .hashMismatch(let got): return .hashMismatch(got: got)
+                    case .done:
+                        self.startWriteBack(after: place)
+                        return .written
+                    case .bytes, .filled: preconditionFailure("a write gives no bytes")
+                    }
+                })
+        }
+        file.service.submit(request)
     }
 
     /// The bytes from `offset` on, exactly `length` of them, with their hash; `partialWrongSize` if the file ends before.

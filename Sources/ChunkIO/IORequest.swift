@@ -8,6 +8,10 @@ final class IORequest: @unchecked Sendable {
         case read(offset: Int64, length: Int)
         /// All of `bytes` at `offset`, unless their hash is another than the expected one.
         case write(offset: Int64, expecting: [UInt8]?)
+        /// The same as `read`, into a lent buffer, which is empty.
+        case fill(ChunkBuffer, offset: Int64, length: Int)
+        /// The same as `write`, from a lent buffer.
+        case drain(ChunkBuffer, offset: Int64, expecting: [UInt8]?)
         case sync(dataOnly: Bool)
         /// Starts write-back; a failure shows at the next sync.
         case writeBack(offset: Int64, length: Int)
@@ -35,8 +39,8 @@ final class IORequest: @unchecked Sendable {
     func fail(errno code: CInt) {
         let operation =
             switch kind {
-            case .read: "read"
-            case .write: "write"
+            case .read, .fill: "read"
+            case .write, .drain: "write"
             case .sync, .writeBack: "sync"
             }
         completion(.failure(ChunkIOError(errno: code, operation: operation, path: file.path)))
@@ -46,6 +50,7 @@ final class IORequest: @unchecked Sendable {
 /// What an operation gives.
 enum IOOutput: Sendable {
     case bytes([UInt8], sha256: [UInt8])
+    case filled(ChunkBuffer, sha256: [UInt8])
     case done
     case hashMismatch(got: [UInt8])
 }

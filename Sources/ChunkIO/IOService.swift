@@ -77,7 +77,7 @@ private func describe(_ error: Errnum) -> String {
 }
 
 /// Starts a thread for `body`; false if the machine has none left. Signals meant for the process are left to others.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     var blocked = sigset_t()
     var previous = sigset_t()
     sigfillset(&blocked)

@@ -13,6 +13,10 @@ final class PosixEngine: IOEngine {
             data.run { PosixEngine.read(request, offset: offset, length: length) }
         case .write(let offset, let expected):
             data.run { PosixEngine.write(request, offset: offset, expecting: expected) }
+        case .fill(let buffer, let offset, let length):
+            data.run { PosixEngine.fill(request, buffer, offset: offset, length: length) }
+        case .drain(let buffer, let offset, let expected):
+            data.run { PosixEngine.drain(request, buffer, offset: offset, expecting: expected) }
         case .sync(let dataOnly):
             syncs.run {
                 let descriptor = request.file.descriptor
@@ -38,19 +42,24 @@ final class PosixEngine: IOEngine {
     private static func read(_ request: IORequest, offset: Int64, length: Int) {
         var failure: CInt = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
-            count = 0
-            while count < length {
-                let result = pread(
-                    request.file.descriptor, buffer.baseAddress.map { $0 + count }, length - count,
-                    off_t(offset) + count)
-                if result < 0 && errno == EINTR { continue }
-                if result < 0 { failure = errno }
-                if result <= 0 { return }
-                count += result
-            }
+            (count, failure) = read(request.file, into: UnsafeMutableRawBufferPointer(buffer), length, at: offset)
         }
         if failure == 0 {
             request.complete(.bytes(bytes, sha256: SHA256.hash(bytes)))
+        } else {
+            request.fail(errno: failure)
+        }
+    }
+
+    private static func fill(_ request: IORequest, _ buffer: ChunkBuffer, offset: Int64, length: Int) {
+        var failure: CInt = 0
+        buffer.fill { memory in
+            let count: Int
+            (count, failure) = read(request.file, into: memory, length, at: offset)
+            return count
+        }
+        if failure == 0 {
+            request.complete(.filled(buffer, sha256: SHA256.hash(of: buffer)))
         } else {
             request.fail(errno: failure)
         }
@@ -61,20 +70,50 @@ final class PosixEngine: IOEngine {
             let hash = SHA256.hash(request.bytes)
             if hash != expected { return request.complete(.hashMismatch(got: hash)) }
         }
-        let failure: CInt = request.bytes.withUnsafeBytes { buffer in
-            var count = 0
-            while count < buffer.count {
-                let result = pwrite(
-                    request.file.descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count,
-                    off_t(offset) + count)
-                if result < 0 && errno == EINTR { continue }
-                if result < 0 { return errno }
-                if result == 0 { return EIO }
-                count += result
-            }
-            return 0
+        finish(request, request.bytes.withUnsafeBytes { write($0, to: request.file, at: offset) })
+    }
+
+    private static func drain(_ request: IORequest, _ buffer: ChunkBuffer, offset: Int64, expecting expected: [UInt8]?)
+    {
+        if let expected {
+            let hash = SHA256.hash(of: buffer)
+            if hash != expected { return request.complete(.hashMismatch(got: hash)) }
         }
+        finish(request, buffer.withUnsafeBytes { write($0, to: request.file, at: offset) })
+    }
+
+    private static func finish(_ request: IORequest, _ failure: CInt) {
         if failure == 0 { request.complete(.done) } else { request.fail(errno: failure) }
+    }
+
+    /// Reads `length` bytes, fewer at the end of the file; with 0 or the errno.
+    private static func read(
+        _ file: OpenFile, into memory: UnsafeMutableRawBufferPointer, _ length: Int, at offset: Int64
+    ) -> (count: Int, failure: CInt) {
+        var count = 0
+        while count < length {
+            let result = pread(
+                file.descriptor, memory.baseAddress.map { $0 + count }, length - count, off_t(offset) + count)
+            if result < 0 && errno == EINTR { continue }
+            if result < 0 { return (count, errno) }
+            if result == 0 { break }
+            count += result
+        }
+        return (count, 0)
+    }
+
+    /// Writes all of `memory`; 0 or the errno.
+    private static func write(_ memory: UnsafeRawBufferPointer, to file: OpenFile, at offset: Int64) -> CInt {
+        var count = 0
+        while count < memory.count {
+            let result = pwrite(
+                file.descriptor, memory.baseAddress.map { $0 + count }, memory.count - count, off_t(offset) + count)
+            if result < 0 && errno == EINTR { continue }
+            if result < 0 { return errno }
+            if result == 0 { return EIO }
+            count += result
+        }
+        return 0
     }
 }
 
@@ -123,22 +162,22 @@ private final class WorkerThread: Sendable {
 }
 
 /// An eventfd: a signal that stays until it is waited for.
-final class Wake: Sendable {
-    let descriptor: CInt
+package final class Wake: Sendable {
+    package let descriptor: CInt
 
-    init() {
+    package init() {
         descriptor = sxfile_event_descriptor()
         precondition(descriptor >= 0, "the process has no file descriptor left for its own threads")
     }
 
     deinit { close(descriptor) }
 
-    func signal() {
+    package func signal() {
         var one: UInt64 = 1
         while write(descriptor, &one, 8) < 0 && errno == EINTR {}
     }
 
-    func wait() {
+    package func wait() {
         var count: UInt64 = 0
         while read(descriptor, &count, 8) < 0 && errno == EINTR {}
     }

@@ -116,6 +116,19 @@ final class RingLoop: @unchecked Sendable {
                 } else {
                     startTransfer(request)
                 }
+            case .fill: queueDirect(request, key: activate(request, buffer: nil))
+            case .drain(let buffer, _, let expected):
+                let mismatch = expected.flatMap { expected in
+                    let hash = SHA256.hash(of: buffer)
+                    return hash == expected ? nil : hash
+                }
+                if let mismatch {
+                    request.complete(.hashMismatch(got: mismatch))
+                } else if buffer.count == 0 {
+                    request.complete(.done)
+                } else {
+                    queueDirect(request, key: activate(request, buffer: nil))
+                }
             case .sync(let dataOnly):
                 queued(sxfile_ring_sync(ring, activate(request, buffer: nil), registered(request.file), dataOnly))
             case .writeBack(let offset, let length):
@@ -135,7 +148,7 @@ final class RingLoop: @unchecked Sendable {
                 if hash != expected { return request.complete(.hashMismatch(got: hash)) }
             }
             if request.bytes.isEmpty { return request.complete(.done) }
-        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
         }
         let buffer = freeBuffers.removeLast()
         queueNextPiece(of: request, key: activate(request, buffer: buffer), buffer: buffer)
@@ -163,7 +176,28 @@ final class RingLoop: @unchecked Sendable {
             }
             let position = offset + Int64(request.progress)
             queued(sxfile_ring_write_fixed(ring, key, file, place, UInt32(count), position, CInt(buffer)))
-        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
+        }
+    }
+
+    /// What is left of a transfer between a file and a lent buffer. For the page cache registered memory is no faster.
+    private func queueDirect(_ request: IORequest, key: UInt64) {
+        let file = registered(request.file)
+        switch request.kind {
+        case .fill(let buffer, let offset, let length):
+            let position = offset + Int64(request.progress)
+            buffer.fill { rest in
+                let count = UInt32(length - request.progress)
+                queued(sxfile_ring_read_at(ring, key, file, rest.baseAddress, count, position))
+                return 0
+            }
+        case .drain(let buffer, let offset, _):
+            let position = offset + Int64(request.progress)
+            buffer.withUnsafeBytes { bytes in
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[request.progress...])
+                queued(sxfile_ring_write_at(ring, key, file, rest.baseAddress, UInt32(rest.count), position))
+            }
+        case .read, .write, .sync, .writeBack: preconditionFailure("only lent buffers go this way")
         }
     }
 
@@ -171,8 +205,7 @@ final class RingLoop: @unchecked Sendable {
         guard let entry = active[key] else { preconditionFailure("a completion of nothing") }
         let request = entry.request
         guard let buffer = entry.buffer else {
-            active[key] = nil
-            handleWithoutBuffer(request, outcome)
+            handleWithoutBuffer(request, key, outcome)
             return
         }
         if outcome == -EINTR || outcome == -EAGAIN { return queueNextPiece(of: request, key: key, buffer: buffer) }
@@ -185,7 +218,7 @@ final class RingLoop: @unchecked Sendable {
             let bytes = request.bytes
             request.complete(.bytes(bytes, sha256: SHA256.hash(bytes)))
         case .write where outcome > 0: request.complete(.done)
-        case .read, .write, .sync, .writeBack: request.fail(errno: outcome == 0 ? EIO : -outcome)
+        case .read, .write, .fill, .drain, .sync, .writeBack: request.fail(errno: outcome == 0 ? EIO : -outcome)
         }
     }
 
@@ -199,16 +232,41 @@ final class RingLoop: @unchecked Sendable {
             request.bytes.append(contentsOf: piece)
             return request.progress == length
         case .write: return request.progress == request.bytes.count
-        case .sync, .writeBack: preconditionFailure("only reads and writes transfer bytes")
+        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
         }
     }
 
-    private func handleWithoutBuffer(_ request: IORequest, _ outcome: CInt) {
+    private func handleWithoutBuffer(_ request: IORequest, _ key: UInt64, _ outcome: CInt) {
+        let isInterrupted = outcome == -EINTR || outcome == -EAGAIN
+        switch request.kind {
+        case .fill, .drain:
+            if isInterrupted || (outcome > 0 && !advance(request, by: outcome)) {
+                return queueDirect(request, key: key)
+            }
+        case .writeBack, .sync, .read, .write: break
+        }
+        active[key] = nil
         switch request.kind {
         case .writeBack: request.complete(.done)
-        case .sync where outcome == -EINTR || outcome == -EAGAIN: backlog.append(request)
+        case .sync where isInterrupted: backlog.append(request)
         case .sync where outcome < 0: request.fail(errno: -outcome)
+        case .fill(let buffer, _, _) where outcome >= 0:
+            request.complete(.filled(buffer, sha256: SHA256.hash(of: buffer)))
+        case .drain where outcome > 0: request.complete(.done)
+        case .fill, .drain: request.fail(errno: outcome == 0 ? EIO : -outcome)
         case .sync, .read, .write: request.complete(.done)
+        }
+    }
+
+    /// Takes in a piece of a transfer with a lent buffer; whether it was the last.
+    private func advance(_ request: IORequest, by outcome: CInt) -> Bool {
+        request.progress += Int(outcome)
+        switch request.kind {
+        case .fill(let buffer, _, let length):
+            buffer.fill { _ in Int(outcome) }
+            return request.progress == length
+        case .drain(let buffer, _, _): return request.progress == buffer.count
+        case .read, .write, .sync, .writeBack: preconditionFailure("only lent buffers go this way")
         }
     }
 
@@ -228,5 +286,12 @@ final class RingLoop: @unchecked Sendable {
         guard let slot = fileSlots.removeValue(forKey: number) else { return }
         _ = sxfile_ring_set_file(ring, slot, -1)
         freeFileSlots.append(slot)
+    }
+}
+
+extension SHA256 {
+    /// The digest of the filled bytes.
+    static func hash(of buffer: ChunkBuffer) -> [UInt8] {
+        buffer.withUnsafeBytes { hash($0.bindMemory(to: UInt8.self)) }
     }
 }

@@ -125,7 +125,7 @@ extension Engine {
             case .ignored(let event):
                 self.logger.notice("an event was skipped", metadata: ["event": "\(event)"])
             case .unreadable(let why): self.logger.notice("a message was skipped: \(why)")
-            case .acceptance, .ok, .want, .done: break
+            case .acceptance, .ok, .want, .done, .direct: break
             }
         }
         for id in touched {

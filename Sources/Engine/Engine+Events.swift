@@ -131,6 +131,8 @@ extension Engine {
     }
 
     private func take(_ connection: ConnectionID, _ integrity: Integrity, _ body: [UInt8], _ token: BulkToken) async {
+        // Chunk after chunk, without a look into the database for each.
+        if let runner = runner(of: connection) { return runner.tell(.bulk(integrity, body, token)) }
         switch owner(connection) {
         case .contact(let contact):
             await take(Incoming(body), body, inbound: nil, integrity, from: contact)

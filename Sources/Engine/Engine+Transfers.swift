@@ -127,7 +127,9 @@ extension Engine {
         let context = RunContext(
             profile: profile, link: link, logger: logger, bootID: bootID,
             report: { [broadcast] event in broadcast.report(event) },
-            changed: { [inbox] id in inbox.yield(.transfer(id)) })
+            changed: { [inbox] id in inbox.yield(.transfer(id)) },
+            moved: { [moves] in moves.add() },
+            direct: (try? profile.directPolicy(for: transfer)) ?? DirectPolicy(isWanted: false))
         let runner: any TransferRunner
         do throws(RunnerFailure) {
             switch transfer.direction {

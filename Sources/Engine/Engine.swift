@@ -56,6 +56,8 @@ actor Engine {
     private(set) var seenVersion: Int64 = 0
     /// Grows with everything that comes in.
     private var activityCount: UInt64 = 0
+    /// Grows with everything that moves on direct connections.
+    let moves = MoveCount()
     var isStopping = false
     var running: [Int64: Running] = [:]
     /// Runners whose transfers were ended, until they have.
@@ -233,7 +235,7 @@ actor Engine {
             if await running.runner.isHeldUp { heldUp += 1 }
         }
         isBusy = isBusy || status.outstanding > heldUp
-        return EngineActivity(isBusy: isBusy, count: status.activity &+ activityCount)
+        return EngineActivity(isBusy: isBusy, count: status.activity &+ activityCount &+ moves.value)
     }
 
     /// A relay that the wish needs and that has not answered since the start, with the reason.

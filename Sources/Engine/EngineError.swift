@@ -94,7 +94,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
         case .relayIdentity, .ratchet: self = .integrity
         case .badLink: self = .usage
         case .relayRefused, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
-            .stopped:
+            .stopped, .withdrawn:
             self = .failed
         }
     }

@@ -1,3 +1,4 @@
+import COpenSSL
 import CSodium
 
 /// A key for NaCl's authenticated box: XSalsa20-Poly1305, tag first.
@@ -40,12 +41,21 @@ public struct BoxKey: Sendable {
         precondition(nonce.count == Self.nonceCount, "a box nonce has 24 bytes")
         return plain.withBytes { plain in
             nonce.withBytes { nonce in
-                key.withPointer { key in
-                    makeBytes(count: plain.count + Self.tagCount) { sealed in
-                        _ = crypto_secretbox_easy(sealed, plain.start, UInt64(plain.count), nonce.start, key)
-                    }
+                makeBytes(count: plain.count + Self.tagCount) { sealed in
+                    seal(plain.start, plain.count, nonce: nonce.start, into: sealed)
                 }
             }
+        }
+    }
+
+    /// Seals where the plaintext stands: the first 16 bytes of `bytes` are room for the tag, the plaintext follows.
+    public func seal(inPlace bytes: UnsafeMutableBufferPointer<UInt8>, nonce: some Collection<UInt8>) {
+        precondition(nonce.count == Self.nonceCount, "a box nonce has 24 bytes")
+        guard bytes.count >= Self.tagCount, let start = bytes.baseAddress else {
+            preconditionFailure("a box needs room for its tag")
+        }
+        nonce.withBytes { nonce in
+            seal(start + Self.tagCount, bytes.count - Self.tagCount, nonce: nonce.start, into: start)
         }
     }
 
@@ -54,18 +64,99 @@ public struct BoxKey: Sendable {
         _ sealed: some Collection<UInt8>, nonce: some Collection<UInt8>
     ) throws(PrimitiveError) -> [UInt8] {
         guard sealed.count >= Self.tagCount, nonce.count == Self.nonceCount else { throw .authenticationFailed }
-        var status: Int32 = -1
         let plain = sealed.withBytes { sealed in
             nonce.withBytes { nonce in
-                key.withPointer { key in
-                    makeBytes(count: sealed.count - Self.tagCount) { plain in
-                        status = crypto_secretbox_open_easy(
-                            plain, sealed.start, UInt64(sealed.count), nonce.start, key)
-                    }
-                }
+                open(sealed.start, sealed.count - Self.tagCount, nonce: nonce.start)
             }
         }
-        guard status == 0 else { throw .authenticationFailed }
+        guard let plain else { throw .authenticationFailed }
         return plain
+    }
+}
+
+// MARK: - XSalsa20-Poly1305
+
+// The stream is libsodium's and the tag OpenSSL's, whose Poly1305 takes a third of the time of libsodium's.
+extension BoxKey {
+    /// The stream's first 32 bytes are the key of the tag; the message begins behind them.
+    private static let blockCount = 64
+    private static let tagKeyCount = 32
+
+    /// What one nonce gives: the key of the stream, and the stream's first block with the message's start in it.
+    private struct Stream: ~Copyable {
+        let key: UnsafeMutablePointer<UInt8>
+        let nonce: UnsafePointer<UInt8>
+        /// The tag's key, then up to 32 bytes of the message, encrypted or decrypted.
+        var block: UnsafeMutablePointer<UInt8> { key + 32 }
+        let countInBlock: Int
+
+        init(
+            _ boxKey: SecretBytes, nonce: UnsafePointer<UInt8>, input: UnsafePointer<UInt8>, count: Int,
+            room: UnsafeMutablePointer<UInt8>
+        ) {
+            key = room
+            self.nonce = nonce + 16
+            countInBlock = min(count, BoxKey.blockCount - BoxKey.tagKeyCount)
+            boxKey.withPointer { boxKey in _ = crypto_core_hsalsa20(room, nonce, boxKey, nil) }
+            let block = room + 32
+            block.update(repeating: 0, count: BoxKey.blockCount)
+            (block + BoxKey.tagKeyCount).update(from: input, count: countInBlock)
+            _ = crypto_stream_salsa20_xor_ic(block, block, UInt64(BoxKey.blockCount), self.nonce, 0, key)
+        }
+
+        /// Writes the whole message to `output`, which may be where the input is.
+        func write(_ input: UnsafePointer<UInt8>, _ count: Int, to output: UnsafeMutablePointer<UInt8>) {
+            if count > countInBlock {
+                _ = crypto_stream_salsa20_xor_ic(
+                    output + countInBlock, input + countInBlock, UInt64(count - countInBlock), nonce, 1, key)
+            }
+            output.update(from: block + BoxKey.tagKeyCount, count: countInBlock)
+        }
+
+        func tag(_ ciphertext: UnsafePointer<UInt8>, _ count: Int, into tag: UnsafeMutablePointer<UInt8>) {
+            guard sx_poly1305(block, ciphertext, count, tag) == 1 else {
+                preconditionFailure("OpenSSL has no memory or no Poly1305")
+            }
+        }
+    }
+
+    /// Runs `body` with the stream of `nonce`, which is cleansed afterwards.
+    private func withStream<Result>(
+        _ nonce: UnsafePointer<UInt8>, _ input: UnsafePointer<UInt8>, _ count: Int,
+        _ body: (borrowing Stream) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32 + Self.blockCount) { room in
+            guard let start = room.baseAddress else { preconditionFailure("an allocation has an address") }
+            defer { sodium_memzero(start, room.count) }
+            start.initialize(repeating: 0, count: room.count)
+            return body(Stream(key, nonce: nonce, input: input, count: count, room: start))
+        }
+    }
+
+    private func seal(
+        _ plain: UnsafePointer<UInt8>, _ count: Int, nonce: UnsafePointer<UInt8>,
+        into sealed: UnsafeMutablePointer<UInt8>
+    ) {
+        withStream(nonce, plain, count) { stream in
+            let ciphertext = sealed + Self.tagCount
+            stream.write(plain, count, to: ciphertext)
+            stream.tag(ciphertext, count, into: sealed)
+        }
+    }
+
+    /// Nil, with nothing decrypted, if the tag does not fit.
+    private func open(
+        _ sealed: UnsafePointer<UInt8>, _ count: Int, nonce: UnsafePointer<UInt8>
+    ) -> [UInt8]? {
+        let ciphertext = sealed + Self.tagCount
+        return withStream(nonce, ciphertext, count) { stream in
+            let isAuthentic = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.tagCount) { tag in
+                guard let start = tag.baseAddress else { preconditionFailure("an allocation has an address") }
+                stream.tag(ciphertext, count, into: start)
+                return sodium_memcmp(start, sealed, Self.tagCount) == 0
+            }
+            guard isAuthentic else { return nil }
+            return makeBytes(count: count) { plain in stream.write(ciphertext, count, to: plain) }
+        }
     }
 }

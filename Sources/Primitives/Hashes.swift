@@ -64,31 +64,13 @@ public enum HKDF {
         salt: some Collection<UInt8>, secret: some Collection<UInt8>, info: StaticString, count: Int
     ) -> [UInt8] {
         precondition(count <= 255 * 64, "HKDF-SHA512 gives at most 16,320 bytes")
-        // An absent salt and one of zeros are the same key for HMAC.
-        let pseudorandomKey = hmac(key: salt, secret)
-        var output: [UInt8] = []
-        output.reserveCapacity(count + 64)
-        var previous: [UInt8] = []
-        var counter: UInt8 = 1
-        while output.count < count {
-            info.withUTF8Buffer { previous.append(contentsOf: $0) }
-            previous.append(counter)
-            previous = hmac(key: pseudorandomKey, previous)
-            output.append(contentsOf: previous)
-            counter += 1
-        }
-        output.removeLast(output.count - count)
-        return output
-    }
-
-    private static func hmac(key: some Collection<UInt8>, _ message: some Collection<UInt8>) -> [UInt8] {
-        // HMAC() takes a null key as "the last one": give it an address even for no bytes.
-        let paddedKey = Array(key) + [0]
-        return message.withBytes { input in
-            makeBytes(count: 64) { output in
-                _ = HMAC(
-                    sha512Algorithm.pointer, paddedKey, Int32(paddedKey.count - 1), input.start, input.count, output,
-                    nil)
+        return salt.withBytes { salt in
+            secret.withBytes { secret in
+                makeBytes(count: count) { output in
+                    sx_hkdf_sha512(
+                        salt.start, salt.count, secret.start, secret.count, info.utf8Start, info.utf8CodeUnitCount,
+                        output, count)
+                }
             }
         }
     }
@@ -100,4 +82,3 @@ private struct Algorithm: @unchecked Sendable {
     let pointer: OpaquePointer?
 }
 private let sha256Algorithm = Algorithm(pointer: EVP_MD_fetch(nil, "SHA256", nil))
-private let sha512Algorithm = Algorithm(pointer: EVP_MD_fetch(nil, "SHA512", nil))

@@ -19,7 +19,8 @@ struct SubjectPublicKeyInfo: Sendable {
 
     /// Whether `bytes` is a key of this kind.
     func matches(_ bytes: some Collection<UInt8>) -> Bool {
-        bytes.count == prefix.count + keyCount && bytes.starts(with: prefix)
+        bytes.count == prefix.count + keyCount
+            && bytes.withBytes { UnsafeBufferPointer(start: $0.start, count: prefix.count).elementsEqual(prefix) }
     }
 
     /// The raw key in `bytes`.

@@ -43,6 +43,7 @@ final class ClientHandler: ChannelInboundHandler {
     private var session: Session?
     private var isFinished = false
     private var isFlushPlanned = false
+    private var isLatePlanned = false
     private var timer: Scheduled<Void>?
     private var timerDue = NIODeadline.distantFuture
 
@@ -143,20 +144,37 @@ final class ClientHandler: ChannelInboundHandler {
         planFlush()
     }
 
+    func readOn(_ entity: [UInt8]) {
+        guard !isFinished else { return }
+        session?.readOn(entity)
+        planFlush()
+    }
+
     /// Everything that is submitted in this turn of the loop is written together.
     private func planFlush() {
         guard !isFlushPlanned, let context else { return }
         isFlushPlanned = true
         context.eventLoop.assumeIsolated().execute { [weak self] in
-            self?.isFlushPlanned = false
-            self?.tellLocal()
-            self?.flush()
+            guard let self else { return }
+            var turns = 0
+            while turns < Self.localTurns, self.tellLocal() { turns += 1 }
+            self.isFlushPlanned = false
+            // Others have their turn too.
+            if turns == Self.localTurns { self.planFlush() }
+            self.flush()
         }
     }
 
-    /// What a delivery window answers by itself; each answer may lead to the next command, in the next turn of the loop.
-    private func tellLocal() {
-        for event in session?.takeLocal() ?? [] { tell(event) }
+    /// Messages of a delivery window that are handed over in one turn of the loop, if nothing has to be waited for.
+    private static let localTurns = 16
+
+    /// What a delivery window answers by itself; each answer may lead to the next command.
+    /// - Returns: whether there was something.
+    @discardableResult
+    private func tellLocal() -> Bool {
+        guard let events = session?.takeLocal(), !events.isEmpty else { return false }
+        for event in events { tell(event) }
+        return true
     }
 
     private func tell(_ event: Session.Event) {
@@ -170,7 +188,22 @@ final class ClientHandler: ChannelInboundHandler {
         }
     }
 
+    /// Acknowledgements wait a moment for others: each block costs the same, whether it holds one or a hundred.
+    private func planLate() {
+        guard !isLatePlanned, session?.hasLate == true, let context else { return }
+        isLatePlanned = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.acknowledgementDelay) { [weak self] in
+            guard let self else { return }
+            self.isLatePlanned = false
+            self.session?.writeLate(now: .now())
+            self.planFlush()
+        }
+    }
+
+    private static let acknowledgementDelay = TimeAmount.milliseconds(1)
+
     private func flush() {
+        planLate()
         guard !isFinished, let context, let blocks = session?.takeBlocks(), !blocks.isEmpty else { return }
         for block in blocks { context.write(wrapOutboundOut(block), promise: nil) }
         context.flush()

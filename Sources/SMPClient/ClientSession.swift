@@ -25,6 +25,8 @@ package struct ClientSession<Ticket> {
         package let serverKey: X25519PublicKey
         /// Unacknowledged messages of a queue that may be under way: one in plain SMP.
         package let window: Int
+        /// Whether one authorized command on a queue binds it to the connection.
+        package let bindsQueues: Bool
     }
 
     private enum State {
@@ -54,11 +56,17 @@ package struct ClientSession<Ticket> {
     private var outstanding: [CorrelationID: Outstanding] = [:]
     /// Agreements of queue keys with the relay's key: each costs more than the rest of a command.
     private var agreements: [X25519PublicKey: BoxKey] = [:]
+    /// Queues on which a command was authorized: SEND and ACK need no more of it, if the relay has agreed to that.
+    private var bound: Set<[UInt8]> = []
+    /// How many were ever bound: the relay does not count again either.
+    private var bindings = 0
     private var lastHeard: NIODeadline
     private var lastAnswer: NIODeadline
     /// Queues whose messages come several at a time, and what is to be told because of them.
     private var windows = QueueWindows()
     private var local: [Event] = []
+    /// Acknowledgements that wait for others of their queue.
+    private var late: [[UInt8]: Ticket?] = [:]
     // The block being filled, and the queues it is about.
     private var builder = BlockBuilder()
     private var entities: [[UInt8]] = []
@@ -93,7 +101,7 @@ package struct ClientSession<Ticket> {
             let version = try SMP.negotiate(versions, hello.versions)
             guard hello.sessionID == sessionID else { throw .authentication("the TLS session id in its hello") }
             let serverKey = try SignedKey.open(hello.signedKey, leaf: leafKey)
-            let window = DeliveryWindow(tail: hello.tail)
+            let window = DeliveryWindow(tail: hello.tail)?.common(with: .offered)
             // A relay of ours: TLS encrypts already, a second layer between the same two would only cost time.
             if window == nil, version >= 11, let handshakeKey {
                 guard let secret = try? handshakeKey.agree(with: serverKey) else { throw .malformed("session key") }
@@ -104,7 +112,8 @@ package struct ClientSession<Ticket> {
                 tail: window?.encoded() ?? [])
             state = .open(
                 Agreed(
-                    version: version, sessionID: sessionID, serverKey: serverKey, window: Int(window?.messages ?? 1)))
+                    version: version, sessionID: sessionID, serverKey: serverKey, window: Int(window?.messages ?? 1),
+                    bindsQueues: (window?.flags ?? 0) & DeliveryWindow.bindsQueues != 0))
             return try Self.padded(answer.encoded())
         } catch {
             throw SMPClientError(error, server)
@@ -130,22 +139,59 @@ package struct ClientSession<Ticket> {
     /// - Returns: false, with nothing done, if the command does not fit into a block or exceeds the relay's limit.
     package mutating func submit(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
-        correlationID: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
+        correlationID: [UInt8]? = nil
     ) throws(SMPClientError) -> Bool {
         guard case .open(let agreed) = state else { throw .closed("nothing can be sent") }
-        if agreed.window > 1, let answer = windows.submit(command, entity: entity, authorization: authorization) {
-            local.append(.answer(ticket, .message(id: answer.id, body: answer.body)))
-            local.append(.push(SMPPush(entity: entity, event: .message(id: answer.id, body: answer.body))))
-            if let through = windows.due(entity) {
-                _ = try? write(
-                    .acknowledge(through[...]), entity: entity, authorization: authorization, ticket: nil, now: now,
-                    correlationID: correlationID, agreed)
+        if agreed.window > 1 {
+            // What is put off about this queue goes before what changes it.
+            if CommandKind(command).resetsWindow { writeLate(entity, now: now, agreed) }
+            switch windows.submit(command, entity: entity, authorization: authorization) {
+            case .sent: break
+            case .last:
+                settle(late.updateValue(ticket, forKey: entity))
+                if windows.isDue(entity) { writeLate(entity, now: now, agreed) }
+                return true
+            case .kept(let next):
+                local.append(.answer(ticket, next.map { .message(id: $0.id, body: $0.body) } ?? .ok))
+                if let next {
+                    local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body))))
+                }
+                if windows.isDue(entity) { writeLate(entity, now: now, agreed) }
+                return true
             }
-            return true
         }
         return try write(
             command, entity: entity, authorization: authorization, ticket: ticket, now: now,
             correlationID: correlationID, agreed)
+    }
+
+    /// Whether acknowledgements wait for others.
+    package var hasLate: Bool { !late.isEmpty }
+
+    /// Writes the acknowledgements that have waited for others.
+    package mutating func writeLate(now: NIODeadline) {
+        guard case .open(let agreed) = state else { return }
+        for entity in late.keys { writeLate(entity, now: now, agreed) }
+    }
+
+    /// Acknowledges what was handled of a queue; the relay's OK answers what has waited for it.
+    private mutating func writeLate(_ entity: [UInt8], now: NIODeadline, _ agreed: Agreed) {
+        let ticket = late.removeValue(forKey: entity)
+        guard let handled = windows.takeHandled(entity) else { return settle(ticket) }
+        _ = try? write(
+            .acknowledge(handled.id[...]), entity: entity, authorization: handled.authorization,
+            ticket: ticket ?? nil, now: now, correlationID: nil, agreed)
+    }
+
+    /// Answers an acknowledgement in whose place a later one goes.
+    private mutating func settle(_ ticket: Ticket??) {
+        if let ticket { local.append(.answer(ticket, .ok)) }
+    }
+
+    /// The reader of a queue wants its next message and will acknowledge the last one later.
+    package mutating func readOn(_ entity: [UInt8]) {
+        guard let next = windows.readOn(entity) else { return }
+        local.append(.push(SMPPush(entity: entity, event: .message(id: next.id, body: next.body))))
     }
 
     /// What has been decided without asking the relay: answers to acknowledgements that a window holds back, and the
@@ -161,22 +207,22 @@ package struct ClientSession<Ticket> {
         for (entity, handled) in windows.takeHandled() {
             _ = try? write(
                 .acknowledge(handled.id[...]), entity: entity, authorization: handled.authorization, ticket: nil,
-                now: now,
-                correlationID: SecureRandom.bytes(SMP.nonceSize), agreed)
+                now: now, correlationID: nil, agreed)
         }
     }
 
     private mutating func write(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
-        correlationID: [UInt8], _ agreed: Agreed
+        correlationID: [UInt8]?, _ agreed: Agreed
     ) throws(SMPClientError) -> Bool {
+        let correlationID = correlationID ?? SecureRandom.bytes(SMP.nonceSize)
         if case .send(_, let body) = command, body.count > SMP.maximumMessageSize(agreed.version) { return false }
         let kind = CommandKind(command)
         if !kind.sharesBlocks || entities.contains(entity) { closeBlock() }
         let session = BlockBuilder.Session(
             id: agreed.sessionID, serverKey: agreed.serverKey, version: agreed.version)
         do throws(PrimitiveError) {
-            let authorization = try cached(authorization, agreed.serverKey)
+            let authorization = try needed(authorization, for: kind, on: entity, agreed)
             var isAdded = try builder.append(
                 command, correlationID: correlationID, entityID: entity, authorization: authorization,
                 session: session)
@@ -190,10 +236,25 @@ package struct ClientSession<Ticket> {
         } catch {
             throw .garbage("the session key of the relay at \(server.display) is unusable: \(error)")
         }
+        if kind.binds, authorization.size > 0 { bind(entity, agreed) }
         outstanding[CorrelationID(correlationID)] = Outstanding(
             ticket: ticket, entity: entity, command: kind, submitted: now)
         if kind.sharesBlocks { entities.append(entity) } else { closeBlock() }
         return true
+    }
+
+    /// What the command carries: nothing on a queue that is bound to the connection.
+    private mutating func needed(
+        _ authorization: Authorization, for command: CommandKind, on entity: [UInt8], _ agreed: Agreed
+    ) throws(PrimitiveError) -> Authorization {
+        if command.goesBound, authorization.size > 0, bound.contains(entity) { return .none }
+        return try cached(authorization, agreed.serverKey)
+    }
+
+    /// The relay carries commands out in this order: when it comes to the next one the queue is bound there too.
+    private mutating func bind(_ entity: [UInt8], _ agreed: Agreed) {
+        guard agreed.bindsQueues, bindings < DeliveryWindow.boundQueueLimit else { return }
+        if bound.insert(entity).inserted { bindings += 1 }
     }
 
     private mutating func cached(
@@ -242,6 +303,10 @@ package struct ClientSession<Ticket> {
     ) throws(SMPProtocolError) {
         guard !transmission.correlationID.isEmpty else {
             guard let push = try push(transmission, agreed) else { return }
+            // After an end or a deletion nothing is acknowledged any more.
+            if !push.isMessage, let ticket = late.removeValue(forKey: push.entity) {
+                events.append(.answer(ticket, .ok))
+            }
             if agreed.window == 1 || windows.take(push) { events.append(.push(push)) }
             return
         }
@@ -251,6 +316,8 @@ package struct ClientSession<Ticket> {
         guard transmission.entityID.elementsEqual(command.entity) || response.isError && transmission.entityID.isEmpty
         else { throw .malformed("answer: it is about another queue") }
         lastAnswer = now
+        // Not authorized after all: a later command has to be.
+        if case .error(.auth) = response { bound.remove(command.entity) }
         if case .message(let id, let body) = response, command.command.deliversMessages {
             events.append(.push(SMPPush(entity: command.entity, event: .message(id: id, body: body))))
         }
@@ -298,8 +365,8 @@ package struct ClientSession<Ticket> {
     /// Ends the session; the tickets of all commands without an answer.
     package mutating func close() -> [Ticket] {
         state = .closed
-        defer { outstanding = [:] }
-        return outstanding.values.compactMap(\.ticket)
+        defer { (outstanding, late) = ([:], [:]) }
+        return outstanding.values.compactMap(\.ticket) + late.values.compactMap { $0 }
     }
 }
 
@@ -308,66 +375,10 @@ private let agreementLimit = 4096
 /// How many times its deadline a command may wait while others are answered: enough for 4 MiB at 35 KB/s.
 private let patience = 8
 
-/// 24 random bytes: their first 16 tell commands apart.
-private struct CorrelationID: Hashable {
-    private let first: UInt64
-    private let second: UInt64
-
-    init(_ bytes: some Collection<UInt8>) {
-        var words: (UInt64, UInt64) = (0, 0)
-        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes.prefix(16)) }
-        (first, second) = words
-    }
-}
-
-/// The kind of a command, without what it carries.
-private enum CommandKind {
-    case subscribe, send, acknowledge, ping
-    case other(String)
-
-    init(_ command: ClientCommand) {
-        switch command {
-        case .subscribe: self = .subscribe
-        case .send: self = .send
-        case .acknowledge: self = .acknowledge
-        case .ping: self = .ping
-        case .new: self = .other("NEW")
-        case .secure: self = .other("KEY")
-        case .secureBySender: self = .other("SKEY")
-        case .get: self = .other("GET")
-        case .suspend: self = .other("OFF")
-        case .delete: self = .other("DEL")
-        case .forwarded: self = .other("RFWD")
-        }
-    }
-
-    /// Whether its order among commands on other queues does not matter.
-    var sharesBlocks: Bool {
-        switch self {
-        case .subscribe, .send, .acknowledge: true
-        case .ping, .other: false
-        }
-    }
-
-    /// Whether a MSG may answer it that is a delivery like a pushed one.
-    var deliversMessages: Bool {
-        switch self {
-        case .subscribe, .acknowledge: true
-        case .send, .ping, .other: false
-        }
-    }
-
-    var name: String {
-        switch self {
-        case .subscribe: "SUB"
-        case .send: "SEND"
-        case .acknowledge: "ACK"
-        case .ping: "PING"
-        case .other(let name): name
-        }
-    }
-}
-
 extension ServerResponse {
     fileprivate var isError: Bool { if case .error = self { true } else { false } }
+}
+
+extension SMPPush {
+    fileprivate var isMessage: Bool { if case .message = event { true } else { false } }
 }

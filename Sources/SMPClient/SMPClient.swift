@@ -42,9 +42,10 @@ public final class SMPClient: Sendable {
     public let serverKey: X25519PublicKey
     /// What the relay says about our queues, in its order; a MSG that answers SUB or ACK is here too, once. For one reader.
     ///
-    /// At most one message of each queue waits here unacknowledged: that bounds it.
+    /// At most one message of each queue waits here unacknowledged, unless the reader reads on: that bounds it.
     public let pushes: AsyncStream<SMPPush>
 
+    private let window: Int
     private let handler: NIOLoopBound<ClientHandler>
     private let shared: ClientHandler.Shared
 
@@ -59,6 +60,7 @@ public final class SMPClient: Sendable {
         version = agreed.version
         sessionID = agreed.sessionID
         serverKey = agreed.serverKey
+        window = agreed.window
         pushes = shared.pushes
     }
 
@@ -183,6 +185,17 @@ public final class SMPClient: Sendable {
         } catch {
             throw error as? SMPClientError ?? .closed("\(error)")
         }
+    }
+
+    /// Whether the relay delivers several messages of a queue before the first is acknowledged: `readOn` gives them out.
+    public var canReadOn: Bool { window > 1 }
+
+    /// Asks for the next message of a queue before the last one is acknowledged. On `eventLoop`; does nothing in plain SMP.
+    ///
+    /// An acknowledgement counts for all earlier messages too: they are given in the order of the messages.
+    public func readOn(_ entity: [UInt8]) {
+        guard canReadOn else { return }
+        handler.value.readOn(entity)
     }
 
     /// Sends what was submitted and closes; open commands fail.

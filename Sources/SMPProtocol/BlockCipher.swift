@@ -53,9 +53,7 @@ public struct BlockCipher: Sendable {
 
     /// A block of 16384 bytes around what `builder` holds; the builder is empty afterwards.
     public mutating func seal(_ builder: inout BlockBuilder) -> [UInt8] {
-        let block = encrypt(builder.padded(to: paddedSize))
-        builder.removeAll()
-        return block
+        encrypt(builder.takePadded(to: paddedSize))
     }
 
     private var paddedSize: Int { sending == nil ? SMP.blockSize : SMP.encryptedBodySize }

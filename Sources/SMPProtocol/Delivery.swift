@@ -10,7 +10,18 @@ public enum Delivery: Equatable, Sendable {
 
     /// Seals it for the recipient; `messageID` is the nonce. 16122 bytes.
     public func sealed(_ key: BoxKey, messageID: [UInt8]) throws(SMPProtocolError) -> [UInt8] {
-        var writer = WireWriter(capacity: SMP.deliveredSize + 256)
+        var writer = WireWriter(capacity: SMP.deliveredSize + SMP.tagSize)
+        try write(sealedWith: key, messageID: messageID, to: &writer)
+        return writer.bytes
+    }
+
+    /// Writes what `sealed` gives, and encrypts it where it stands. After an error the writer's end is undefined.
+    func write(
+        sealedWith key: BoxKey, messageID: [UInt8], to writer: inout WireWriter
+    ) throws(SMPProtocolError) {
+        let start = writer.bytes.count
+        writer.reserve(SMP.tagSize)
+        let padded = writer.bytes.count
         writer.reserve(2)
         switch self {
         case .message(let sentAt, let notify, let body):
@@ -22,11 +33,12 @@ public enum Delivery: Equatable, Sendable {
             writer.tag("QUOTA ")
             writer.i64(at)
         }
-        let count = writer.bytes.count - 2
+        let count = writer.bytes.count - padded - 2
         guard count <= SMP.deliveredSize - 2 else { throw .tooLong(count: count, limit: SMP.deliveredSize - 2) }
-        writer.overwrite(at: 0, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
-        writer.fill(to: SMP.deliveredSize)
-        return key.seal(writer.bytes, nonce: messageID)
+        writer.overwrite(
+            at: padded, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
+        writer.fill(to: padded + SMP.deliveredSize)
+        writer.edit(from: start) { key.seal(inPlace: $0, nonce: messageID) }
     }
 
     /// Opens what came as MSG; throws `authentication` or `malformed`.

@@ -76,24 +76,27 @@ public struct QueueEnvelope: Equatable, Sendable {
         nonce: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
     ) throws(SMPProtocolError) -> [UInt8] {
         let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
-        var content = WireWriter(capacity: max(size, envelope.count + 128))
-        content.reserve(2)
-        if let authorizationKey {
-            content.tag("K")
-            content.short(authorizationKey.spki)
-        } else {
-            content.tag("_")
-        }
-        content.raw(envelope)
-        let count = content.bytes.count - 2
-        guard count <= size - 2 else { throw .tooLong(count: count, limit: size - 2) }
-        content.overwrite(at: 0, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
-        content.fill(to: size)
-        var writer = WireWriter(capacity: SMP.blockSize)
+        var writer = WireWriter(capacity: max(SMP.blockSize, envelope.count + 256))
         writer.u16(version)
         writer.maybe(senderKey) { $0.short($1.spki) }
         writer.raw(nonce)
-        writer.raw(key.seal(content.bytes, nonce: nonce))
+        let sealed = writer.bytes.count
+        writer.reserve(SMP.tagSize)
+        let content = writer.bytes.count
+        writer.reserve(2)
+        if let authorizationKey {
+            writer.tag("K")
+            writer.short(authorizationKey.spki)
+        } else {
+            writer.tag("_")
+        }
+        writer.raw(envelope)
+        let count = writer.bytes.count - content - 2
+        guard count <= size - 2 else { throw .tooLong(count: count, limit: size - 2) }
+        writer.overwrite(at: content, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
+        writer.fill(to: content + size)
+        // Encrypted where it stands: the message is copied once.
+        writer.edit(from: sealed) { key.seal(inPlace: $0, nonce: nonce) }
         return writer.bytes
     }
 }

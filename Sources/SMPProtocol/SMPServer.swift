@@ -10,6 +10,8 @@ public struct SMPServer: Hashable, Sendable {
     public let port: UInt16?
     /// What the relay asks for to make queues; never part of a link.
     public let password: String?
+    /// The address without the password: the same text for the same relay.
+    public let identity: String
 
     /// The port when an address names none.
     public static let defaultPort: UInt16 = 5223
@@ -20,6 +22,7 @@ public struct SMPServer: Hashable, Sendable {
         self.hosts = hosts
         self.port = port
         self.password = password
+        identity = "smp://\(Base64.encode(fingerprint, .url))@\(Self.place(hosts, port))"
     }
 
     /// Reads an address; throws `badLink`.
@@ -81,16 +84,13 @@ public struct SMPServer: Hashable, Sendable {
             && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"@:/".utf8.contains($0) }
     }
 
-    private var place: String {
+    private static func place(_ hosts: [String], _ port: UInt16?) -> String {
         let names = hosts.map { $0.contains(":") ? "[\($0)]" : $0 }.joined(separator: ",")
         return port.map { "\(names):\($0)" } ?? names
     }
 
-    /// The address without the password: the same text for the same relay.
-    public var identity: String { "smp://\(Base64.encode(fingerprint, .url))@\(place)" }
-
     /// Host and port, as shown to a user.
-    public var display: String { place }
+    public var display: String { Self.place(hosts, port) }
 
     /// The port to connect to.
     public var portNumber: UInt16 { port ?? Self.defaultPort }
@@ -135,6 +135,6 @@ public struct SMPServer: Hashable, Sendable {
 extension SMPServer: CustomStringConvertible {
     /// The whole address, with the password if there is one.
     public var description: String {
-        "smp://\(Base64.encode(fingerprint, .url))\(password.map { ":\($0)" } ?? "")@\(place)"
+        "smp://\(Base64.encode(fingerprint, .url))\(password.map { ":\($0)" } ?? "")@\(display)"
     }
 }

@@ -96,8 +96,8 @@ extension ReceivingMachine {
 
 /// Chunks.
 extension ReceivingMachine {
-    mutating func arrived(_ number: UInt64, length: Int, hash: [UInt8]) -> [Action] {
-        drainedAt = nil
+    mutating func arrived(_ number: UInt64, length: Int, hash: [UInt8], _ lane: Lane) -> [Action] {
+        if lane == .relay { drainedAt = nil }
         var actions: [Action] = []
         switch state {
         case .offered, .finishing: return []
@@ -198,6 +198,31 @@ extension ReceivingMachine {
         }
     }
 
+    /// The relay's queue is what it was: if it is empty the want goes out now.
+    mutating func directBroke() -> [Action] {
+        switch state {
+        case .accepted, .active:
+            causes.insert(.directBroke)
+            return evaluate()
+        case .offered, .finishing, .ended: return []
+        }
+    }
+
+    mutating func acknowledge(seen: Int64) -> [Action] {
+        switch state {
+        case .active:
+            var ranges = missingRanges
+            for chunk in writing.keys { ranges.remove(chunk) }
+            // Nothing is missing: everything behind the end.
+            if ranges.isEmpty { ranges.insert(max(progress.highest, writing.keys.max() ?? 0) + 1...UInt64.max) }
+            let want = Want(
+                number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: ranges.coalesced(to: Want.mostRanges))
+            lastWant = want
+            return [.store, .want(want)]
+        case .offered, .accepted, .finishing, .ended: return []
+        }
+    }
+
     /// Something came for a transfer that is over. A complete one answers by x.file.ok, once the queue is drained.
     mutating func noticed() -> [Action] {
         drainedAt = nil
@@ -205,8 +230,8 @@ extension ReceivingMachine {
         return []
     }
 
-    mutating func done(_ mark: DoneMark) -> [Action] {
-        drainedAt = nil
+    mutating func done(_ mark: DoneMark, _ lane: Lane) -> [Action] {
+        if lane == .relay { drainedAt = nil }
         var actions: [Action] = [.store]
         switch state {
         case .offered, .finishing: return []
@@ -288,8 +313,8 @@ extension ReceivingMachine {
         }
         guard !causes.isEmpty, let seen = drainedAt else { return [] }
         let ranges = missingRanges
-        // The direct lane has no numbers that would tell two wants for one damaged chunk apart.
-        let repeats = seen == 0 && causes.contains(.damaged)
+        // What came damaged twice by the direct lane is wanted twice, though nothing else has changed.
+        let repeats = causes.contains(.damaged)
         causes = []
         if !repeats, let lastWant, lastWant.seen == seen, lastWant.ranges == ranges { return [.store] }
         let want = Want(number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: ranges)

@@ -30,7 +30,7 @@ public struct ReceivingMachine: Sendable {
         /// First event after `init(plan:checkpoint:sameBoot:)`, and again when a paused finish is to be tried again.
         case resumed
         /// A whole x.msg.file came: chunk number from 1, the length of its body in bytes, and the hash its header names.
-        case chunk(UInt64, length: Int, hash: [UInt8])
+        case chunk(UInt64, length: Int, hash: [UInt8], lane: Lane = .relay)
         /// A chunk given out by `write` fits its hash and is written (not synced).
         case written(UInt64)
         /// A chunk given out by `write` does not fit its hash.
@@ -39,12 +39,14 @@ public struct ReceivingMachine: Sendable {
         case dropped(UInt64)
         /// Messages are missing in the sequence of the file connection.
         case gap
-        /// The chunks come by another lane from now on.
-        case laneChanged
-        /// The queue is empty, or the direct lane's input is; `seen` is the highest sndMsgId handled, 0 on the direct lane.
+        /// The direct connection is gone, with what was under way on it.
+        case directBroke
+        /// The queue is empty; `seen` is the highest sndMsgId handled.
         case drained(seen: Int64)
+        /// The sender on the direct lane is to be told what has come: x.file.want acknowledges there.
+        case acknowledge(seen: Int64)
         /// x.file.done.
-        case done(DoneMark)
+        case done(DoneMark, lane: Lane = .relay)
         /// What `sync` asked for is done.
         case synced
         /// The engine is leaving and writes no more: asks for a last `sync`. Store `checkpoint(orderly: true)` after it.
@@ -95,8 +97,8 @@ public struct ReceivingMachine: Sendable {
         public static let gap = Causes(rawValue: 2)
         /// A chunk did not fit its hash.
         public static let damaged = Causes(rawValue: 4)
-        /// The lane changed.
-        public static let laneChange = Causes(rawValue: 8)
+        /// The direct connection broke.
+        public static let directBroke = Causes(rawValue: 8)
         /// Too many chunks beyond a gap: the rest was dropped.
         public static let overflow = Causes(rawValue: 16)
         /// x.file.done came and chunks are missing.
@@ -174,14 +176,15 @@ public struct ReceivingMachine: Sendable {
         case .accepted: accepted()
         case .connected: connected()
         case .resumed: [.store] + evaluate()
-        case .chunk(let number, let length, let hash): arrived(number, length: length, hash: hash)
+        case .chunk(let number, let length, let hash, let lane): arrived(number, length: length, hash: hash, lane)
         case .written(let number): written(number)
         case .damaged(let number): damaged(number)
         case .dropped(let number): dropped(number)
         case .gap: missing(.gap)
-        case .laneChanged: missing(.laneChange)
+        case .directBroke: directBroke()
         case .drained(let seen): drained(seen: seen)
-        case .done(let mark): done(mark)
+        case .acknowledge(let seen): acknowledge(seen: seen)
+        case .done(let mark, let lane): done(mark, lane)
         case .synced: syncEnded()
         case .leaving: leaving()
         case .finished: finished()

@@ -10,11 +10,13 @@ extension SendingMachine {
     ///   nothing of that is sent again.
     public func checkpoint(keepingUnderWay: Bool = false) -> [UInt8] {
         var kept = self
+        // A direct connection keeps nothing.
+        _ = kept.directBroke()
         if !keepingUnderWay {
             kept.toSend = undelivered
             kept.underWay = [:]
             // Messages from the first undelivered one on may never have left.
-            if let first = underWay.values.filter({ $0 > 0 }).min() { kept.log.forget(from: first) }
+            if let first = underWay.values.min() { kept.log.forget(from: first) }
             if case .underWay = done { kept.done = .owed }
         }
         return kept.encoded()
@@ -36,7 +38,7 @@ extension SendingMachine {
         writer.chain(chain)
         writer.integer(wantNumber)
         switch done {
-        case .owed, .taken: writer.u8(0)
+        case .owed, .taken, .underWayDirectly: writer.u8(0)
         case .underWay(let message):
             writer.u8(1)
             writer.i64(message)

@@ -6,6 +6,7 @@ extension SendingMachine {
     var undelivered: ChunkRanges {
         var chunks = toSend.union(reading)
         for chunk in underWay.keys { chunks.insert(chunk) }
+        for chunk in direct.keys { chunks.insert(chunk) }
         return chunks
     }
 
@@ -26,7 +27,7 @@ extension SendingMachine {
 
     /// Whether everything that was owed is with the relay or peer.
     private var isDelivered: Bool {
-        done == .delivered && toSend.isEmpty && reading.isEmpty && underWay.isEmpty
+        done == .delivered && toSend.isEmpty && reading.isEmpty && underWay.isEmpty && direct.isEmpty
     }
 
     private mutating func settle() -> [Action] {
@@ -68,45 +69,55 @@ extension SendingMachine {
         return reading.contains(chunk) ? [.send(chunk)] : []
     }
 
-    mutating func sent(_ item: Item, lastMessage: Int64?) -> [Action] {
+    mutating func sent(_ item: Item, lastMessage: Int64) -> [Action] {
         if case .ended = state { return [] }
         switch item {
         case .chunk(let chunk):
             reading.remove(chunk)
-            underWay[chunk] = lastMessage ?? 0
-            if let lastMessage { log.append(chunk: chunk, message: lastMessage) }
+            underWay[chunk] = lastMessage
+            log.append(chunk: chunk, message: lastMessage)
         case .done:
             // A want may have come in between: then another one is owed.
-            if done == .taken { done = .underWay(lastMessage: lastMessage ?? 0) }
+            if done == .taken { done = .underWay(lastMessage: lastMessage) }
         }
         return []
+    }
+
+    mutating func sent(_ item: Item, frame: Int64) -> [Action] {
+        if case .ended = state { return [] }
+        switch item {
+        case .chunk(let chunk):
+            reading.remove(chunk)
+            direct[chunk] = frame
+        case .done:
+            if done == .taken { done = .underWayDirectly(frame: frame) }
+        }
+        return []
+    }
+
+    mutating func directBroke() -> [Action] {
+        if case .ended = state { return [] }
+        for chunk in direct.keys { toSend.insert(chunk) }
+        direct = [:]
+        if case .underWayDirectly = done { done = .owed }
+        return [.store]
     }
 
     mutating func returned(_ chunk: UInt64) -> [Action] {
         if case .ended = state { return [] }
         // What is not in the log is sent again when wanted: better twice than never.
-        if let message = underWay.removeValue(forKey: chunk), message > 0 { log.forget(from: message) }
+        if let message = underWay.removeValue(forKey: chunk) { log.forget(from: message) }
         reading.remove(chunk)
         toSend.insert(chunk)
         return []
     }
 
-    mutating func delivered(_ item: Item) -> [Action] {
-        switch item {
-        case .chunk(let chunk):
-            if underWay.removeValue(forKey: chunk) != nil { count(chunk) }
-        case .done:
-            if case .underWay = done { done = .delivered }
-        }
-        return settle()
-    }
-
     mutating func delivered(through message: Int64) -> [Action] {
-        for (chunk, last) in underWay where last > 0 && last <= message {
+        for (chunk, last) in underWay where last <= message {
             underWay[chunk] = nil
             count(chunk)
         }
-        if case .underWay(let last) = done, last > 0, last <= message { done = .delivered }
+        if case .underWay(let last) = done, last <= message { done = .delivered }
         return settle()
     }
 
@@ -136,15 +147,18 @@ extension SendingMachine {
         guard want.number > wantNumber else { return [] }
         wantNumber = want.number
         let wanted = want.ranges.clipped(to: plan.count ?? UInt64.max)
-        // The direct lane has no numbers: a want there excludes nothing.
-        let onItsWay = want.seen > 0 ? log.chunks(above: want.seen) : ChunkRanges()
-        if want.seen > 0 { log.forget(upTo: want.seen) }
+        var onItsWay = log.chunks(above: want.seen)
+        log.forget(upTo: want.seen)
         underWay = underWay.filter { onItsWay.contains($0.key) && wanted.contains($0.key) }
+        // What the recipient does not want it has; what it had not taken when it wrote this still comes.
+        let frames = want.frames ?? 0
+        direct = direct.filter { $0.value > frames && wanted.contains($0.key) }
+        for chunk in direct.keys { onItsWay.insert(chunk) }
         reading = reading.intersection(wanted)
         toSend = wanted.subtracting(onItsWay).subtracting(reading)
         self.openRangeFirst = openRangeFirst
         // The probe: what is missing after it has come is lost. It also replaces one that was lost itself.
-        done = .owed
+        if case .underWayDirectly(let frame) = done, frame > frames {} else { done = .owed }
         if state == .sent { state = .active }
         return [.store]
     }
@@ -196,6 +210,7 @@ extension SendingMachine {
         toSend = ending == .complete ? ChunkRanges() : undelivered
         reading = ChunkRanges()
         underWay = [:]
+        direct = [:]
         log = SentLog()
     }
 }

@@ -41,12 +41,14 @@ public struct SendingMachine: Sendable {
         case resumed
         /// A chunk asked for by `next` was read; `hash` is the SHA-256 of its bytes. Reported in the order of `next`.
         case read(UInt64, hash: [UInt8])
-        /// The item was handed to the lane; `lastMessage` is the sndMsgId of its last segment, nil on the direct lane.
-        case sent(Item, lastMessage: Int64?)
+        /// The item was handed to the relay lane; `lastMessage` is the sndMsgId of its last segment.
+        case sent(Item, lastMessage: Int64)
+        /// The item was handed to the direct lane as this frame, counted from 1 on each direct connection.
+        case sentDirectly(Item, frame: Int64)
+        /// The direct connection is gone: what the recipient has not acknowledged there is to be sent again.
+        case directBroke
         /// The lane gave the chunk back unsent.
         case returned(UInt64)
-        /// The relay or peer has the whole item.
-        case delivered(Item)
         /// The relay has every message up to this sndMsgId.
         case deliveredThrough(Int64)
         /// A stream ended after so many bytes.
@@ -91,8 +93,10 @@ public struct SendingMachine: Sendable {
         case owed
         /// Asked for by `next`. → underWay, owed
         case taken
-        /// With the lane. → delivered, owed
+        /// With the relay lane. → delivered, owed
         case underWay(lastMessage: Int64)
+        /// With the direct lane. → owed
+        case underWayDirectly(frame: Int64)
         /// With the relay or peer. → owed
         case delivered
     }
@@ -113,9 +117,12 @@ public struct SendingMachine: Sendable {
     var reading = ChunkRanges()
     /// The highest chunk that `next` gave out for chaining.
     var issued: UInt64 = 0
-    /// Chunks with the lane, not yet with the relay or peer; with the number of the last segment, 0 on the direct lane.
+    /// Chunks with the relay lane, not yet with the relay; with the number of the last segment.
     var underWay: [UInt64: Int64] = [:]
+    /// What was sent on the relay lane.
     var log = SentLog()
+    /// Chunks on the direct connection that the recipient has not acknowledged, with their frames.
+    var direct: [UInt64: Int64] = [:]
     var done = Done.owed
     var openRangeFirst = false
     var bytesSinceStore: UInt64 = 0
@@ -140,7 +147,10 @@ public struct SendingMachine: Sendable {
     public var root: [UInt8]? { chain.count == plan.count ? chain.value : nil }
 
     /// How many chunks are with the lane and not yet with the relay or peer.
-    public var chunksUnderWay: Int { underWay.count }
+    public var chunksUnderWay: Int { underWay.count + direct.count }
+
+    /// Whether the direct lane has room for another chunk.
+    public var hasDirectRoom: Bool { UInt64(direct.count) * plan.step < limits.directWindow }
 
     /// The next piece of work, taken out of the plan; nil when there is none now.
     public mutating func next() -> Step? {
@@ -167,8 +177,9 @@ public struct SendingMachine: Sendable {
         case .resumed: [.store]
         case .read(let chunk, let hash): read(chunk, hash: hash)
         case .sent(let item, let lastMessage): sent(item, lastMessage: lastMessage)
+        case .sentDirectly(let item, let frame): sent(item, frame: frame)
+        case .directBroke: directBroke()
         case .returned(let chunk): returned(chunk)
-        case .delivered(let item): delivered(item)
         case .deliveredThrough(let message): delivered(through: message)
         case .sourceEnded(let size): sourceEnded(size: size)
         case .want(let want, let openRangeFirst): wanted(want, openRangeFirst: openRangeFirst)

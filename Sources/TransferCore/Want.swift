@@ -7,15 +7,18 @@ public struct Want: Hashable, Sendable {
 
     /// Grows by one with every want; an older one than the last is ignored.
     public var number: UInt64
-    /// The highest sndMsgId that the recipient has handled on this connection; 0 on the direct lane.
+    /// The highest sndMsgId that the recipient has handled on this connection.
     public var seen: Int64
+    /// On the direct lane, how many frames of this direct connection it has handled.
+    public var frames: Int64?
     /// The missing chunks; when nothing is missing, everything behind the last chunk.
     public var ranges: ChunkRanges
 
     /// A want of these parts.
-    public init(number: UInt64, seen: Int64, ranges: ChunkRanges) {
+    public init(number: UInt64, seen: Int64, frames: Int64? = nil, ranges: ChunkRanges) {
         self.number = number
         self.seen = seen
+        self.frames = frames
         self.ranges = ranges
     }
 }
@@ -40,7 +43,9 @@ public struct DoneMark: Hashable, Sendable {
 /// How often the machines ask for their state to be kept, and what they keep in memory.
 public struct TransferLimits: Hashable, Sendable {
     /// Bytes written or delivered between two `store` actions.
-    public var storeInterval: UInt64 = 16 << 20
+    public var storeInterval: UInt64 = 4 << 20
+    /// The most bytes under way on the direct lane: what a crash of the recipient can lose there.
+    public var directWindow: UInt64 = 12 << 20
     /// Bytes written between two `sync` actions.
     public var syncInterval: UInt64 = 256 << 20
     /// The most chunks kept beyond a gap, 32 bytes of hash each; what exceeds it is dropped and wanted again.

@@ -4,28 +4,35 @@
 /// from a user before it gets here.
 public struct WireWriter: Sendable {
     /// What has been written so far.
-    public private(set) var bytes: [UInt8] = []
+    @inlinable public var bytes: [UInt8] { storage }
+
+    // What callers write is an array or a slice nearly always: inlined, it is copied without a detour.
+    @usableFromInline var storage: [UInt8] = []
 
     /// Starts empty, with room for `capacity` bytes.
-    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 0) { storage.reserveCapacity(capacity) }
 
     /// Bytes as they are.
-    public mutating func raw(_ value: some Collection<UInt8>) { bytes.append(contentsOf: value) }
+    @inlinable
+    public mutating func raw(_ value: some Collection<UInt8>) { storage.append(contentsOf: value) }
 
     /// ASCII text as it is.
     public mutating func tag(_ value: StaticString) {
-        value.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        value.withUTF8Buffer { storage.append(contentsOf: $0) }
     }
 
     /// One byte.
-    public mutating func u8(_ value: UInt8) { bytes.append(value) }
+    @inlinable
+    public mutating func u8(_ value: UInt8) { storage.append(value) }
 
     /// A big-endian integer.
+    @inlinable
     public mutating func integer<T: FixedWidthInteger>(_ value: T) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: value.bigEndian) { storage.append(contentsOf: $0) }
     }
 
     /// A big-endian 16-bit integer.
+    @inlinable
     public mutating func u16(_ value: UInt16) { integer(value) }
     /// A big-endian 32-bit integer.
     public mutating func u32(_ value: UInt32) { integer(value) }
@@ -33,6 +40,7 @@ public struct WireWriter: Sendable {
     public mutating func i64(_ value: Int64) { integer(value) }
 
     /// `S(x)`: a length byte and the bytes, at most 255.
+    @inlinable
     public mutating func short(_ value: some Collection<UInt8>) {
         precondition(value.count <= Int(UInt8.max), "a short field holds at most 255 bytes")
         u8(UInt8(value.count))
@@ -40,6 +48,7 @@ public struct WireWriter: Sendable {
     }
 
     /// `L(x)`: a 16-bit length and the bytes, at most 65,535.
+    @inlinable
     public mutating func long(_ value: some Collection<UInt8>) {
         precondition(value.count <= Int(UInt16.max), "a long field holds at most 65,535 bytes")
         u16(UInt16(value.count))
@@ -77,26 +86,50 @@ public struct WireWriter: Sendable {
 
     /// Adds `'#'` up to `size` bytes in total, none if there are as many already.
     public mutating func fill(to size: Int) {
-        var missing = size - bytes.count
+        var missing = size - storage.count
         while missing > 0 {
             let piece = min(missing, Self.filling.count)
-            bytes.append(contentsOf: Self.filling[..<piece])
+            storage.append(contentsOf: Self.filling[..<piece])
             missing -= piece
         }
     }
 
     /// Overwrites what stands at `offset` with as many bytes of `value`.
     public mutating func overwrite(at offset: Int, with value: some Collection<UInt8>) {
-        precondition(offset >= 0 && offset + value.count <= bytes.count, "only what has been written is overwritten")
-        bytes.replaceSubrange(offset..<offset + value.count, with: value)
+        precondition(offset >= 0 && offset + value.count <= storage.count, "only what has been written is overwritten")
+        storage.replaceSubrange(offset..<offset + value.count, with: value)
     }
 
     /// Adds `count` zero bytes, to be overwritten later.
-    public mutating func reserve(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+    public mutating func reserve(_ count: Int) {
+        var missing = count
+        while missing > 0 {
+            let piece = min(missing, Self.zeros.count)
+            storage.append(contentsOf: Self.zeros[..<piece])
+            missing -= piece
+        }
+    }
+
+    /// Gives what stands from `offset` on to `body`, to be changed in place.
+    public mutating func edit<Result>(
+        from offset: Int, _ body: (UnsafeMutableBufferPointer<UInt8>) -> Result
+    ) -> Result {
+        storage.withUnsafeMutableBufferPointer { body(UnsafeMutableBufferPointer(rebasing: $0[offset...])) }
+    }
+
+    /// Makes room for `capacity` bytes in total.
+    public mutating func reserveCapacity(_ capacity: Int) { storage.reserveCapacity(capacity) }
+
+    /// Gives out what has been written and starts anew.
+    public mutating func take() -> [UInt8] {
+        defer { storage = [] }
+        return storage
+    }
 
     /// Forgets everything from `offset` on.
-    public mutating func truncate(to offset: Int) { bytes.removeLast(bytes.count - offset) }
+    public mutating func truncate(to offset: Int) { storage.removeLast(storage.count - offset) }
 
     /// Appending a piece of this is a copy of memory; a repeated element is appended one by one.
     private static let filling = [UInt8](repeating: UInt8(ascii: "#"), count: 1024)
+    private static let zeros = [UInt8](repeating: 0, count: 128)
 }

@@ -129,6 +129,77 @@ import Testing
         }
     }
 
+    /// The engine gets chunks ahead, up to a mebibyte; an orderly end stores those that it still has.
+    @Test(.timeLimit(.minutes(1))) func bulkAheadOfTheEngine() async throws {
+        try await withRelay { relay in
+            let alice = try await relay.party("alice")
+            var bob = try await relay.party("bob")
+            let (a, b) = try await connected(alice, bob, kind: .file)
+            let chunks = (0..<6).map { number in
+                Array(" x.msg.file \(number) ".utf8) + [UInt8](repeating: UInt8(number), count: 262_144)
+            }
+            for chunk in chunks { _ = try await alice.link.sendBulk([chunk], on: a) }
+            var tokens: [BulkToken] = []
+            for chunk in chunks.prefix(4) {
+                let (body, token) = try await bob.bulk()
+                #expect(body == chunk)
+                tokens.append(token)
+            }
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(await bob.hasNoBulk())
+            // Room for one more.
+            try await bob.link.acknowledge(tokens[3])
+            #expect(try await bob.bulk().0 == chunks[4])
+            await bob.link.stop()
+            bob = try await relay.party("bob")
+            for chunk in [0, 1, 2, 4, 5] {
+                let (body, token) = try await bob.bulk()
+                #expect(body == chunks[chunk])
+                try await bob.link.acknowledge(token)
+            }
+            try await bob.quiet(b)
+            await bob.link.stop()
+            bob = try await relay.party("bob")
+            try await bob.drained(b)
+            #expect(await bob.hasNoBulk())
+            await alice.link.stop()
+            await bob.link.stop()
+        }
+    }
+
+    /// What the engine has acknowledged is not acknowledged to the relay before what came earlier is.
+    @Test(.timeLimit(.minutes(1))) func acknowledgedOutOfOrder() async throws {
+        try await withRelay { relay in
+            let alice = try await relay.party("alice")
+            var bob = try await relay.party("bob")
+            let (a, b) = try await connected(alice, bob, kind: .file)
+            let chunks = (1...3).map { Array(" x.msg.file \($0)".utf8) }
+            for chunk in chunks { _ = try await alice.link.sendBulk([chunk], on: a) }
+            for round in 0..<2 {
+                var tokens: [BulkToken] = []
+                for chunk in chunks {
+                    let (body, token) = try await bob.bulk()
+                    #expect(body == chunk)
+                    tokens.append(token)
+                }
+                if round == 0 {
+                    for token in tokens.dropFirst().reversed() { try await bob.link.acknowledge(token) }
+                    try await Task.sleep(for: .milliseconds(200))
+                    await bob.link.abandon()
+                } else {
+                    for token in tokens.reversed() { try await bob.link.acknowledge(token) }
+                    try await bob.drained(b)
+                    await bob.link.stop()
+                }
+                bob = try await relay.party("bob")
+            }
+            try await bob.drained(b)
+            #expect(await bob.hasNoBulk())
+            await alice.link.stop()
+            await bob.link.stop()
+        }
+    }
+
     /// A transaction that fails (a full disk) leaves the message with the relay; it comes again.
     @Test(.timeLimit(.minutes(1)), arguments: [10, 40_000]) func failedTransaction(size: Int) async throws {
         try await withRelay { relay in

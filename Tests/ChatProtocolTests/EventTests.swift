@@ -45,6 +45,10 @@ let eventVectors: [(text: String, id: Int64?, event: ChatEvent)] = {
         (" x.file.acpt my%20photo.jpg ", nil, .fileAccept(name: "my photo.jpg")),
         (" x.file.want 2,77,17,40-63,80- ", nil, .fileWant(FileWant(number: 2, seen: 77, ranges: ranges))),
         (
+            " x.file.want 3,77.1,17,40-63,80- ", nil,
+            .fileWant(FileWant(number: 3, seen: 77, frames: 1, ranges: ranges))
+        ),
+        (
             " x.file.done  x.json:\(done.utf8.count) \(done)", nil,
             .fileDone(FileDone(count: 3, size: 150_000, root: root))
         ),
@@ -161,6 +165,8 @@ let eventVectors: [(text: String, id: Int64?, event: ChatEvent)] = {
         (" x.file %FF,1 x.text:1 l", "file name"), (" x.file a,-1 x.text:1 l", "size"),
         (" x.file a,9223372036854775808 x.text:1 l", "size"), (" x.file a,1 x.text:1,x.json:2 l []", "offer"),
         (" x.file.want a,2,3 ", "number"), (" x.file.want 1,b,3 ", "message number"),
+        (" x.file.want 1,2.,3 ", "message number"), (" x.file.want 1,.2,3 ", "message number"),
+        (" x.file.want 1,2.03,3 ", "message number"), (" x.file.want 1,2.3.4,3 ", "message number"),
         (" x.file.want 1,2,0 ", "list of ranges"), (" x.file.ok AAAA ", "root hash"),
         (" x.file.cancel 1,later ", "code"), (" x.file.done  x.json:2 {}", "chunk count"),
         (" x.info  x.json:2 {}", "profile"), (" x.info  x.json:18 {\"displayName\":\"\"}", "profile"),

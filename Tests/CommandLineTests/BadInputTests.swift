@@ -30,7 +30,6 @@ struct BadInputTests {
         Case("send", "bob", "-", status: 2, says: "not yet"),
         Case("send", "bob", "/etc/hostname", "/etc/passwd", status: 2, says: "not yet"),
         Case("send", "bob", "/dev/null", status: 1, says: "no regular file"),
-        Case("send", "bob", "/etc/hostname", "--lane", "direct", status: 2, says: "not yet"),
         Case("send", "bob", "/etc/hostname", "--lane", "sideways", status: 2, says: "sideways"),
         Case("send", "bob", "/etc/hostname", "--timeout", "soon", status: 2, says: "soon"),
         Case("send", "bob", "/etc/hostname", "--preview", "/etc/hostname", status: 2, says: "--inline"),

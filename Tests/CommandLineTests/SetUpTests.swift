@@ -12,7 +12,14 @@ struct SetUpTests {
         #expect(try await alice.run("config", "get", "name").status == 1)
         try await alice.succeed("config", "set", "name", "Alice A.")
         #expect(try await alice.succeed("config", "get", "name").output == "Alice A.\n")
-        #expect(try await alice.succeed("config", "list").lines == ["relay=", "name=Alice A.", "inline-limit=1048576"])
+        #expect(
+            try await alice.succeed("config", "list").lines
+                == [
+                    "relay=", "name=Alice A.", "inline-limit=1048576", "lane=auto", "direct.offer-public=no",
+                    "direct.dial-public=no",
+                ])
+        #expect(try await alice.run("config", "set", "lane", "direct").status == 2)
+        #expect(try await alice.run("config", "set", "direct.dial-public", "maybe").status == 2)
         try await alice.succeed("config", "set", "name", "-", input: "Al\n")
         let shown = try await alice.succeed("--json", "config", "get", "name").objects
         #expect(shown.first?["value"] == "Al")

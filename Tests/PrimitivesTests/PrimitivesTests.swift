@@ -1,3 +1,4 @@
+import CSodium
 import Primitives
 import Testing
 
@@ -27,6 +28,45 @@ import Testing
         #expect(hex(step[..<32]) == "de75da211d49ea48cfda31358cde2dfdc87c65874877c88230bd29879c4af53b")
         #expect(hex(step[32..<64]) == "fb43f7b574245a1791bdac88d6cb38440aa2719273b2428faa62b8970fda37c8")
         #expect(hex(step[64...]) == "2e591e08f4077860556e04115b6733160a9748a91f8b4b02")
+    }
+
+    /// Digests by Python's hmac: salts around HMAC's block of 128 bytes, outputs around its 64.
+    @Test(
+        arguments: [
+            (0, 32, 96, "9213211ebc222dab1ce66d60f9b183b2229b91e9983a76f8bd68dc96b5f4234d"),
+            (0, 0, 1, "951dcee3a7a4f3aac67ec76a2ce4469cc76df650f134bf2572bf60a65c982338"),
+            (1, 5, 64, "8249d855f003a971d46b24c45723b2cb320d342b0db83814d6635db3b22177b7"),
+            (64, 168, 65, "1e117c1a4c17986d793e4cd4ec07261ab28956142c3005f7f54618d9298217ca"),
+            (128, 56, 128, "86e9466c6de87f242cc3f34e871ede236d9d2545d4b37760aa78e578ea223f38"),
+            (129, 300, 200, "3a288517fdcbe4d15aa1681d6b52a3853929ec3ebe79e16a8b184e0c02005c89"),
+            (200, 1, 16320, "6071c567f9852078e31877e22df832f7ac43eff7eca512b106e24a729d7c5e67"),
+        ] as [(Int, Int, Int, String)])
+    func hkdf(salt: Int, secret: Int, count: Int, expected: String) {
+        let output = HKDF.sha512(
+            salt: [UInt8](repeating: 7, count: salt), secret: (0..<secret).map { UInt8(truncatingIfNeeded: $0 * 3) },
+            info: "SimpleXChainRatchet", count: count)
+        #expect(output.count == count && hex(SHA256.hash(output)) == expected)
+    }
+
+    @Test(arguments: [0, 1, 16, 31, 32, 33, 63, 64, 65, 127, 128, 129, 4096, 16_106])
+    func boxIsLibsodiumsSecretbox(count: Int) throws {
+        let nonce = (0..<24).map { UInt8($0 &* 5) }
+        let plain = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 11) }
+        var key = [UInt8](repeating: 0, count: 32)
+        _ = crypto_core_hsalsa20(&key, [UInt8](repeating: 0, count: 16), Self.key, nil)
+        var expected = [UInt8](repeating: 0, count: count + 16)
+        _ = crypto_secretbox_easy(&expected, plain, UInt64(count), nonce, key)
+        let box = BoxKey(sharedSecret: Self.key)
+        #expect(box.seal(plain, nonce: nonce) == expected)
+        var inPlace = [UInt8](repeating: 9, count: 16) + plain
+        inPlace.withUnsafeMutableBufferPointer { box.seal(inPlace: $0, nonce: nonce) }
+        #expect(inPlace == expected)
+        #expect(try box.open(expected, nonce: nonce) == plain)
+        for altered in Set([0, 15, min(16, count + 15), count / 2 + 15, count + 15]) {
+            var sealed = expected
+            sealed[altered] ^= 1
+            #expect(throws: PrimitiveError.authenticationFailed) { try box.open(sealed, nonce: nonce) }
+        }
     }
 
     @Test func aesGCMWithSixteenByteIV() throws {

@@ -227,6 +227,93 @@ private let messageText = "MSG \u{3}abcbody"
         #expect(try talk.commands() == [])
     }
 
+    /// sxfile-protocol(7), DELIVERY WINDOW: flag 1.
+    private func binding(_ flags: UInt8) throws -> Talk {
+        var talk = try Talk()
+        let hello = ServerHello(
+            versions: 6...14, sessionID: Talk.sessionID, chain: [[1], [2]],
+            signedKey: SignedKey.make(talk.serverKey.publicKey, leaf: talk.leaf),
+            tail: Array("SXFW".utf8) + [3, 0, 128, flags])
+        _ = try talk.agree(try WireWriter.pad(hello.encoded(), to: SMP.blockSize))
+        return talk
+    }
+
+    private func authorizations(_ talk: inout Talk) throws -> [Int] {
+        try talk.session.takeBlocks().flatMap { block in
+            try BlockBody.decode(try talk.relay.open(block)).map {
+                try Transmission($0, version: 14).authorization.count
+            }
+        }
+    }
+
+    @Test("One authorized command binds a queue, if the relay says so", arguments: [0, 1, 2, 0xff] as [UInt8])
+    func bound(flags: UInt8) throws {
+        var talk = try binding(flags)
+        let bare = flags & 1 == 1 ? 0 : 80
+        let id = run(5, 24)
+        for (command, entity, expected) in [
+            (.send(notify: true, body: [1]), 1, 80), (.send(notify: true, body: [1]), 1, bare),
+            (.subscribe, 2, 80), (.acknowledge(id[...]), 2, bare), (.subscribe, 2, 80),
+            (.secureBySender(.x25519(talk.queueKey.publicKey)), 3, 80), (.send(notify: true, body: [1]), 3, 80),
+            (.delete, 2, 80), (.acknowledge(id[...]), 4, 80), (.acknowledge(id[...]), 4, bare),
+        ] as [(ClientCommand, UInt8, Int)] {
+            let isTaken = try talk.submit(command, entity: [entity])
+            #expect(isTaken)
+            #expect(try authorizations(&talk) == [expected])
+        }
+    }
+
+    @Test("What the relay does not take for authorized is authorized again") func unbound() throws {
+        var talk = try binding(1)
+        let send = ClientCommand.send(notify: true, body: [1])
+        for (text, expected) in [("OK", 80), ("ERR QUOTA", 0), ("ERR AUTH", 0), ("OK", 80), ("OK", 0)] {
+            let id = SecureRandom.bytes(24)
+            _ = try talk.submit(send, correlation: id)
+            #expect(try authorizations(&talk) == [expected])
+            _ = try talk.hear([(text, id, Talk.entity)])
+        }
+        // A queue that is not secured takes no authorization at all, and none binds it.
+        for _ in 0..<2 { _ = try talk.submit(send, entity: [9], authorization: Authorization.none) }
+        _ = try talk.submit(send, entity: [9])
+        #expect(try authorizations(&talk) == [0, 0, 80])
+    }
+
+    @Test("The last acknowledgement of a queue waits for others, and its answer for the relay's")
+    func lateAcknowledgements() throws {
+        var talk = try binding(0)
+        func deliver(_ number: UInt8) throws -> [String] {
+            try talk.hear([("MSG \u{1}\(Character(UnicodeScalar(number)))x", [], Talk.entity)])
+        }
+        func acknowledge(_ number: UInt8) throws {
+            let isTaken = try talk.submit(.acknowledge([number]), ticket: Int(number))
+            #expect(isTaken)
+        }
+        func answered() -> [Int] {
+            talk.session.takeLocal().compactMap { event in
+                if case .answer(let ticket?, .ok) = event { ticket } else { nil }
+            }
+        }
+        #expect(try deliver(1) == ["push 1 x"])
+        try acknowledge(1)
+        #expect(try talk.commands() == [] && talk.session.hasLate)
+        #expect(answered() == [])
+        // The next one is acknowledged in its place.
+        #expect(try deliver(2) == ["push 1 x"])
+        try acknowledge(2)
+        #expect(answered() == [1])
+        talk.session.writeLate(now: .uptimeNanoseconds(0))
+        #expect(try talk.commands() == [["ACK"]])
+        #expect(!talk.session.hasLate && answered() == [])
+        // A new subscription does not overtake it, and an end of the connection forgets nobody.
+        #expect(try deliver(3) == ["push 1 x"])
+        try acknowledge(3)
+        _ = try talk.submit(.subscribe, ticket: 9)
+        #expect(try talk.commands() == [["ACK"], ["SUB"]])
+        #expect(try deliver(4) == ["push 1 x"])
+        try acknowledge(4)
+        #expect(talk.session.close().sorted() == [2, 3, 4, 9])
+    }
+
     @Test("A thousand subscriptions take a few blocks") func manySubscriptions() throws {
         var talk = try Talk.open()
         for number in 0..<1000 {

@@ -193,4 +193,44 @@ import WireFormat
         let block = plain.seal(&builder)
         #expect(try BlockBody.decode(try plain.open(block)).count == 255)
     }
+
+    @Test("A delivery sealed in its block is the one sealed before", arguments: [0, 1, 15_000, 16_043, 16_048])
+    func delivery(count: Int) throws {
+        let key = BoxKey(sharedSecret: [UInt8](repeating: 3, count: 32))
+        let body = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 3) }
+        let id = [UInt8](repeating: 5, count: 24)
+        let queue = [UInt8](repeating: 6, count: 24)
+        for delivery in [Delivery.message(sentAt: 7, notify: true, body: body[...]), .quota(at: 8)] {
+            var one = BlockBuilder()
+            var other = BlockBuilder()
+            let sealed = try delivery.sealed(key, messageID: id)
+            for _ in 0..<3 {
+                let isAdded = one.append(.ok, correlationID: id[...], entityID: queue[...])
+                let isAddedToOther = other.append(.ok, correlationID: id[...], entityID: queue[...])
+                #expect(isAdded && isAddedToOther)
+            }
+            let isAdded = try one.append(delivery, key: key, messageID: id, entityID: queue)
+            let isAddedToOther = other.append(
+                .message(id: id, body: sealed[...]), correlationID: [], entityID: queue[...])
+            #expect(isAdded && isAddedToOther)
+            let isAddedTwice = try one.append(delivery, key: key, messageID: id, entityID: queue)
+            #expect(!isAddedTwice && one.count == 4)
+            var cipher = BlockCipher()
+            let block = cipher.seal(&one)
+            let otherBlock = cipher.seal(&other)
+            #expect(block == otherBlock && one.isEmpty)
+        }
+    }
+
+    @Test("A delivery that is too long is not added") func longDelivery() throws {
+        var builder = BlockBuilder()
+        #expect(throws: SMPProtocolError.self) {
+            _ = try builder.append(
+                .message(sentAt: 7, notify: true, body: [UInt8](repeating: 1, count: SMP.deliveredSize)[...]),
+                key: BoxKey(sharedSecret: [UInt8](repeating: 3, count: 32)), messageID: [1], entityID: [2])
+        }
+        #expect(builder.isEmpty)
+        let isAdded = builder.append(.ok, correlationID: [1], entityID: [2])
+        #expect(isAdded)
+    }
 }

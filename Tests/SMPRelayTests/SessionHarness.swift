@@ -151,7 +151,7 @@ final class TestClient {
             return events
         }) { session.push(event) }
         var responses: [Response] = []
-        while let block = try session.takeBlock() {
+        while let block = session.takeBlock() {
             guard block.count == 16384 else { throw RelaySession.Failure.block }
             var padded = block
             if let chain = chains?.receiving {

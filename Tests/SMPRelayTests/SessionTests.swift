@@ -17,8 +17,8 @@ import WireFormat
         #expect(Array(try reader.short()) == client.sessionID)
         #expect(try reader.list { part throws(WireError) in Array(try part.long()) } == SessionHarness.chain)
         let signed = Array(try reader.long())
-        // The delivery window, in bytes that other clients leave alone: "SXFW", length, 32 messages, no flags.
-        #expect(Array(reader.rest()) == Array("SXFW".utf8) + [3, 0, 32, 0])
+        // The delivery window, in bytes that other clients leave alone: "SXFW", length, 128 messages, queues are bound.
+        #expect(Array(reader.rest()) == Array("SXFW".utf8) + [3, 0, 128, 1])
         // The leaf signs the SEQUENCE around the key's SPKI.
         #expect(Array(signed[0..<4]) == [0x30, 120, 0x30, 44])
         let key = Array(signed[2..<48])

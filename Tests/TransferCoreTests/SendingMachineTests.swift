@@ -65,7 +65,7 @@ func root(_ chunks: UInt64) -> [UInt8] {
         #expect(machine.state == .active)
         #expect(machine.handle(.deliveredThrough(20)) == [])
         #expect(machine.bytesDelivered == 2 * 16_384)
-        #expect(machine.handle(.delivered(.chunk(3))) == [])
+        #expect(machine.handle(.deliveredThrough(30)) == [])
         #expect(machine.handle(.deliveredThrough(40)) == [.store])
         #expect(machine.state == .sent)
         #expect(machine.handle(.ok(root: root(3))) == [.store, .ended(.complete)])
@@ -77,8 +77,8 @@ func root(_ chunks: UInt64) -> [UInt8] {
         var machine = try active(0)
         #expect(machine.next() == .done(DoneMark(count: 0, size: 0, root: root(0))))
         #expect(machine.next() == nil)
-        _ = machine.handle(.sent(.done, lastMessage: nil))
-        #expect(machine.handle(.delivered(.done)) == [.store])
+        _ = machine.handle(.sent(.done, lastMessage: 2))
+        #expect(machine.handle(.deliveredThrough(2)) == [.store])
         #expect(machine.state == .sent)
     }
 
@@ -131,7 +131,8 @@ func root(_ chunks: UInt64) -> [UInt8] {
             ),
             (.returned(1), [same, same, same, same, same, same, same]),
             (.sent(.chunk(1), lastMessage: 3), [same, same, same, same, same, same, same]),
-            (.delivered(.chunk(1)), [same, same, same, same, same, same, same]),
+            (.sentDirectly(.chunk(1), frame: 2), [same, same, same, same, same, same, same]),
+            (.directBroke, [(nil, [.store]), (nil, [.store]), (nil, [.store]), (nil, [.store]), same, same, same]),
             (.deliveredThrough(1), [same, same, same, same, same, same, same]),
             (.sourceEnded(size: 5), [same, same, same, same, same, same, same]),
             (.resumed, Array(repeating: (nil, [.store]), count: 7)),
@@ -216,8 +217,7 @@ func root(_ chunks: UInt64) -> [UInt8] {
         var machine = try active(10)
         var message: Int64 = 0
         #expect(sendAll(&machine, from: &message, limit: 7) == [1, 2, 3, 4, 5, 6, 7])
-        // The direct lane has no numbers: nothing counts as under way there.
-        let want = Want(number: 1, seen: 0, ranges: ranges(2...2, 5...6, 8...UInt64.max))
+        let want = Want(number: 1, seen: message, frames: 1, ranges: ranges(2...2, 5...6, 8...UInt64.max))
         _ = machine.handle(.want(want, openRangeFirst: true))
         #expect(sendAll(&machine, from: &message) == [8, 9, 10, 2, 5, 6, 0])
     }
@@ -292,7 +292,7 @@ func root(_ chunks: UInt64) -> [UInt8] {
             guard case .read(let place)? = machine.next() else { return }
             #expect(place.number == chunk)
             #expect(machine.handle(.read(chunk, hash: hash(chunk))) == [.send(chunk)])
-            _ = machine.handle(.sent(.chunk(chunk), lastMessage: nil))
+            _ = machine.handle(.sentDirectly(.chunk(chunk), frame: Int64(chunk)))
         }
         guard case .read? = machine.next() else { return }
         #expect(machine.handle(.sourceEnded(size: 20_000)) == [.store])

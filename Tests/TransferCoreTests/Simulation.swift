@@ -30,6 +30,9 @@ struct Weather {
     var recipientLeave = 0
     var powerLoss = 0
     var cancel = 0
+    /// A direct connection comes up, and breaks.
+    var directUp = 0
+    var directBreak = 0
     /// This chunk comes damaged each time.
     var alwaysDamaged: UInt64?
     var wrongRoot = false
@@ -76,6 +79,16 @@ struct Simulation {
     var nextNumber: Int64 = 2
     /// With the sender's link, not yet with the relay.
     var outbox: [Message] = []
+
+    /// Whether there is a direct connection, and what is under way on it; frames count from 1, `go`.
+    var isDirect = false
+    var frames: [(number: Int64, body: Body)] = []
+    var framesSent: Int64 = 1
+    var framesTaken: Int64 = 1
+    /// Frames that the recipient took and whose chunks are being written.
+    var framesOpen: [UInt64: Int64] = [:]
+    var directAnswers: [Answer] = []
+    var directSends = 0
 
     /// With the relay, oldest first.
     var queue: [Message] = []
@@ -153,7 +166,9 @@ struct Simulation {
         if !writes.isEmpty { moves.append(2) }
         if diskSyncing != nil { moves.append(3) }
         if !answers.isEmpty { moves.append(4) }
-        if outbox.count < 12 { moves += [5, 5] }
+        if outbox.count < 12 || isDirect { moves += [5, 5] }
+        if !frames.isEmpty { moves += [6, 6, 6] }
+        if !directAnswers.isEmpty { moves += [7, 7] }
         guard let move = moves.randomElement(using: &generator) else { return false }
         switch move {
         case 0: relayTakes()
@@ -161,6 +176,8 @@ struct Simulation {
         case 2: writeEnds()
         case 3: syncEnds()
         case 4: senderTakes()
+        case 6: recipientTakesFrame()
+        case 7: take(directAnswers.removeFirst())
         default:
             if !work() { return moves.count > 2 }
         }
@@ -175,7 +192,9 @@ struct Simulation {
             case .send(let chunk): send(chunk)
             case .store: senderRow = sender.checkpoint()
             case .cancel(let code, let reason): enqueue(.cancel(code, reason))
-            case .ended: outbox.removeAll { $0.isBulk }
+            case .ended:
+                outbox.removeAll { $0.isBulk }
+                breakDirect()
             }
         }
     }
@@ -186,12 +205,18 @@ struct Simulation {
     }
 
     private mutating func work() -> Bool {
+        if isDirect, !sender.hasDirectRoom { return false }
         guard let step = sender.next() else { return false }
         switch step {
         case .read(let place):
             tellSender(.read(place.number, hash: SHA256.hash(content[place.number] ?? [])))
         case .done(var mark):
             if weather.wrongRoot { mark.root[0] ^= 1 }
+            if isDirect {
+                frame(.done(mark))
+                tellSender(.sentDirectly(.done, frame: framesSent))
+                return true
+            }
             enqueue(.done(mark))
             tellSender(.sent(.done, lastMessage: nextNumber - 1))
             senderRow = sender.checkpoint()
@@ -206,6 +231,11 @@ struct Simulation {
         if weather.alwaysDamaged == chunk || sends[chunk] == 1 && generator.chance(weather.damage) {
             bytes[0] ^= 1
             budget += 1
+        }
+        if isDirect {
+            directSends += 1
+            frame(.segment(chunk: chunk, index: 0, first: 0, bytes: bytes, hash: hash))
+            return tellSender(.sentDirectly(.chunk(chunk), frame: framesSent))
         }
         let first = nextNumber
         for index in 0..<Self.segments {
@@ -222,6 +252,8 @@ struct Simulation {
             budget += 1
         } else if !queue.isEmpty, generator.chance(weather.reorder) {
             queue.insert(message, at: queue.count - 1)
+            // A want on the direct lane does not wait for what a relay delivers out of order.
+            if weather.directUp > 0 { budget += 1 }
         } else {
             queue.append(message)
             if generator.chance(weather.duplicate) { queue.append(message) }
@@ -230,9 +262,13 @@ struct Simulation {
     }
 
     private mutating func senderTakes() {
+        take(answers.removeFirst())
+    }
+
+    private mutating func take(_ answer: Answer) {
         // A want, an ok or a cancel is handled and forgotten in one transaction.
-        switch answers.removeFirst() {
-        case .want(let want): tellSender(.want(want, openRangeFirst: false))
+        switch answer {
+        case .want(let want): tellSender(.want(want, openRangeFirst: want.frames == 1))
         case .ok(let root): tellSender(.ok(root: root))
         case .cancel(let code, let reason): tellSender(.peerEnded(code, reason: reason))
         }
@@ -249,11 +285,18 @@ struct Simulation {
                 writes.append((place, bytes, SHA256.hash(bytes) == hash))
             case .store: storeRecipient()
             case .sync: diskSyncing = disk
-            case .want(let want):
-                wants.append(want)
-                answers.append(.want(want))
+            case .want(var want):
+                if isDirect {
+                    want.frames = framesTaken
+                    directAnswers.append(.want(want))
+                } else {
+                    wants.append(want)
+                    answers.append(.want(want))
+                }
             case .finish: finish()
-            case .ok(let root): answers.append(.ok(root))
+            case .ok(let root):
+                answers.append(.ok(root))
+                if isDirect { directAnswers.append(.ok(root)) }
             case .cancel(let code, let reason): answers.append(.cancel(code, reason))
             case .ended(let ending):
                 writes = []
@@ -320,8 +363,10 @@ struct Simulation {
         let write = writes.remove(at: index)
         if write.fits {
             disk[write.place.number] = write.bytes
+            close(write.place.number)
             tellRecipient(.written(write.place.number))
         } else {
+            close(write.place.number)
             tellRecipient(.damaged(write.place.number))
         }
     }
@@ -332,9 +377,68 @@ struct Simulation {
         tellRecipient(.synced)
     }
 
+    // MARK: the direct lane
+
+    private mutating func frame(_ body: Body) {
+        framesSent += 1
+        frames.append((framesSent, body))
+    }
+
+    private mutating func recipientTakesFrame() {
+        let (number, body) = frames.removeFirst()
+        var opened: UInt64?
+        switch body {
+        case .segment(let chunk, _, _, let bytes, let hash):
+            arriving = bytes
+            let before = writes.count
+            framesOpen[chunk] = number
+            tellRecipient(
+                .chunk(chunk, length: plan.place(of: chunk)?.length ?? 0, hash: hash, lane: .direct))
+            if writes.count > before { opened = chunk } else { framesOpen[chunk] = nil }
+        case .done(let mark): tellRecipient(.done(mark, lane: .direct))
+        case .cancel: break
+        }
+        highestFrame = number
+        if opened == nil { settleFrames() }
+        if isDirect, generator.chance(15) { tellRecipient(.acknowledge(seen: seen)) }
+    }
+
+    private var highestFrame: Int64 = 1
+
+    /// The chunk of an open frame is written, or damaged.
+    private mutating func close(_ chunk: UInt64) {
+        framesOpen[chunk] = nil
+        settleFrames()
+    }
+
+    private mutating func settleFrames() { framesTaken = (framesOpen.values.min() ?? highestFrame + 1) - 1 }
+
+    private mutating func meet() {
+        guard !isDirect, sender.state == .active || sender.state == .sent,
+            recipient.state == .active || recipient.state == .accepted
+        else { return }
+        isDirect = true
+        (framesSent, framesTaken, highestFrame) = (1, 1, 1)
+        framesOpen = [:]
+        tellRecipient(.acknowledge(seen: seen))
+    }
+
+    private mutating func breakDirect() {
+        guard isDirect else { return }
+        isDirect = false
+        budget += frames.count + writes.count + (sender.chunksUnderWay)
+        frames = []
+        directAnswers = []
+        framesOpen = [:]
+        tellSender(.directBroke)
+        tellRecipient(.directBroke)
+    }
+
     // MARK: what goes wrong
 
     private mutating func faults() {
+        if generator.chance(2), generator.chance(weather.directUp) { meet() }
+        if generator.chance(1), generator.chance(weather.directBreak) { breakDirect() }
         if generator.chance(1) {
             if generator.chance(weather.senderCrash) { senderCrashes() }
             if generator.chance(weather.senderLeave) { senderLeaves() }
@@ -351,6 +455,7 @@ struct Simulation {
     }
 
     private mutating func senderCrashes() {
+        breakDirect()
         let lost = outbox.filter(\.isBulk)
         outbox.removeAll { $0.isBulk }
         guard let restored = try? SendingMachine(plan: plan, checkpoint: senderRow, limits: limits) else { return }
@@ -369,13 +474,14 @@ struct Simulation {
         while case .read(let place)? = probe.next() {
             for case .send(let chunk) in probe.handle(.read(place.number, hash: SHA256.hash([]))) {
                 chunks.append(chunk)
-                _ = probe.handle(.sent(.chunk(chunk), lastMessage: nil))
+                _ = probe.handle(.sentDirectly(.chunk(chunk), frame: 1))
             }
         }
         return chunks
     }
 
     private mutating func senderLeaves() {
+        breakDirect()
         senderRow = sender.checkpoint(keepingUnderWay: true)
         guard let restored = try? SendingMachine(plan: plan, checkpoint: senderRow, limits: limits) else { return }
         sender = restored
@@ -383,6 +489,7 @@ struct Simulation {
     }
 
     private mutating func recipientCrashes() {
+        breakDirect()
         let isOpen = recipient.state == .active || recipient.state == .accepted
         let had = Set(content.keys.filter { !isOpen || !recipient.needs($0) }).union(assembly.keys)
         let samePower = !generator.chance(weather.powerLoss)
@@ -400,6 +507,7 @@ struct Simulation {
     }
 
     private mutating func recipientLeaves() {
+        breakDirect()
         while !writes.isEmpty { writeEnds() }
         tellRecipient(.leaving)
         while diskSyncing != nil { syncEnds() }

@@ -64,6 +64,35 @@ import TransferCore
         }
     }
 
+    @Test("a direct connection that comes, carries and breaks: the right bytes, bounded repeats")
+    func direct() throws {
+        var direct = 0
+        for seed in 1...300 as ClosedRange<UInt64> {
+            let simulation = try run(UInt64(seed % 90), seed, Weather(directUp: 100, directBreak: 100))
+            expectComplete(simulation, seed)
+            direct += simulation.directSends
+        }
+        #expect(direct > 5000, "most chunks went that way")
+    }
+
+    @Test("both lanes, and everything at once")
+    func directAndEverything() throws {
+        let weather = Weather(
+            loss: 3, reorder: 10, duplicate: 10, damage: 1, senderCrash: 40, senderLeave: 40, recipientCrash: 40,
+            recipientLeave: 40, powerLoss: 40, directUp: 60, directBreak: 60)
+        for seed in 1...300 as ClosedRange<UInt64> {
+            let simulation = try run(UInt64(seed % 60), seed, weather, known: seed % 3 != 0)
+            expectComplete(simulation, seed)
+        }
+    }
+
+    @Test func aChunkDamagedOnTheDirectLaneIsWantedAgain() throws {
+        for seed in 1...50 as ClosedRange<UInt64> {
+            let simulation = try run(40, seed, Weather(damage: 5, directUp: 100))
+            expectComplete(simulation, seed)
+        }
+    }
+
     @Test("few chunks held beyond a gap: the rest is wanted again")
     func tightMemory() throws {
         var limits = TransferLimits()

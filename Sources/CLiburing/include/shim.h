@@ -59,6 +59,11 @@ int sxfile_ring_read_fixed(struct io_uring *ring, uint64_t key, struct sxfile_ri
     unsigned length, int64_t offset, int buffer_index);
 int sxfile_ring_write_fixed(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, const void *buffer,
     unsigned length, int64_t offset, int buffer_index);
+// The same with memory that is not registered.
+int sxfile_ring_read_at(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, void *buffer,
+    unsigned length, int64_t offset);
+int sxfile_ring_write_at(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, const void *buffer,
+    unsigned length, int64_t offset);
 int sxfile_ring_sync(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, bool data_only);
 int sxfile_ring_start_write_back(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, int64_t offset,
     unsigned length);

@@ -7,4 +7,14 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "psk_shim.h"
 #include "tls_shim.h"
+
+/// HKDF with HMAC-SHA-512 (RFC 5869): `count` bytes of `output`, at most 255 * 64.
+void sx_hkdf_sha512(const uint8_t *salt, size_t salt_count, const uint8_t *secret, size_t secret_count,
+                    const uint8_t *info, size_t info_count, uint8_t *output, size_t count);
+
+/// Poly1305 (RFC 8439, 2.5) under a key that is used once. 1 on success.
+int sx_poly1305(const uint8_t key[32], const uint8_t *bytes, size_t count, uint8_t tag[16]);

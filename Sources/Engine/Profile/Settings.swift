@@ -9,13 +9,22 @@ public enum Setting: String, Sendable, CaseIterable {
     case name
     /// The largest file, in bytes, that is taken inside a message.
     case inlineLimit = "inline-limit"
+    /// `auto`, or `relay`: no direct connection is offered, dialled or taken.
+    case lane
+    /// Whether public addresses of this machine are offered for direct connections.
+    case offerPublic = "direct.offer-public"
+    /// Whether addresses outside this machine's networks are dialled for direct connections.
+    case dialPublic = "direct.dial-public"
 
     /// What it is for, one line.
     public var summary: String {
         switch self {
-        case .relay: "relays on which this profile receives, comma-separated"
+        case .relay: "relays on which this profile receives, comma-separated (SXFILE_RELAY overrides it)"
         case .name: "the name that new contacts see"
         case .inlineLimit: "largest file taken inside a message, in bytes"
+        case .lane: "auto, or relay: no direct connections to other machines"
+        case .offerPublic: "yes: tell public addresses of this machine to contacts who send or get a file"
+        case .dialPublic: "yes: connect to addresses outside this machine's networks that a contact names"
         }
     }
 
@@ -25,6 +34,8 @@ public enum Setting: String, Sendable, CaseIterable {
         case .relay: nil
         case .name: nil
         case .inlineLimit: "1048576"
+        case .lane: "auto"
+        case .offerPublic, .dialPublic: "no"
         }
     }
 }
@@ -72,6 +83,10 @@ extension Profile {
             guard let bytes = UInt64(value), bytes <= 4_194_304 else {
                 throw .badSetting("inline-limit is a number of bytes up to 4194304")
             }
+        case .lane:
+            guard ["auto", "relay"].contains(value) else { throw .badSetting("lane is auto or relay") }
+        case .offerPublic, .dialPublic:
+            guard ["yes", "no"].contains(value) else { throw .badSetting("\(setting.rawValue) is yes or no") }
         }
     }
 

@@ -50,5 +50,5 @@ struct RateMeter: Sendable {
 enum Monotonic {
     private static let start = ContinuousClock.now
 
-    static var now: Duration { ContinuousClock.now - start }
+    static var now: Duration { start.duration(to: .now) }
 }

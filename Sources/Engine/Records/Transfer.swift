@@ -82,7 +82,7 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public var state: TransferState
     /// What it waits for.
     public var waiting: Waiting?
-    /// The lane in use: `relay`.
+    /// The lane in use: `relay` or `direct`.
     public var lane: String?
     /// Send: the source; receive: the final name, once reserved.
     public var path: String?
@@ -104,6 +104,8 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public var updatedAt: Int64
 
     var connection: ConnectionID?
+    /// The lane that the sender wants: `auto`, `relay` or `direct`.
+    var laneWish = "auto"
     var part: Int
     var chunkSize: Int
     var root: [UInt8]?
@@ -152,6 +154,7 @@ extension Transfer {
         createdAt = row["createdAt"]
         updatedAt = row["updatedAt"]
         connection = (row["connection"] as Int64?).map(ConnectionID.init)
+        laneWish = row["laneWish"]
         part = row["part"]
         chunkSize = row["chunkSize"]
         root = row.bytes("root")

@@ -1,24 +1,29 @@
 import AgentLink
 import ChunkIO
 import Database
+import DirectLane
 import Logging
 import SystemPackage
 import TransferCore
 
 /// Receives one file: checks and writes chunks, asks for what is missing, puts the file into place.
 actor ReceiveRunner: TransferRunner {
-    private let transfer: Transfer
-    private let connection: ConnectionID
+    let transfer: Transfer
+    let connection: ConnectionID
     private let ref: Int64
-    private let context: RunContext
-    private let place: Place
-    private var machine: ReceivingMachine
+    let context: RunContext
+    let place: Place
+    var machine: ReceivingMachine
+    var port: DirectPort
+    var direct = DirectIntake()
     private var meter = RateMeter()
     private var isDown = false
-    private var isWithoutSpace = false
+    var isWithoutSpace = false
     /// A chunk waits for room.
     private var isHolding = false
-    private var isOver = false
+    var isOver = false
+    /// The engine is leaving: what is being written is waited for.
+    private var isLeaving = false
     private var isOnDisk = false
     private var stored: TransferState
     private let isRestored: Bool
@@ -28,10 +33,10 @@ actor ReceiveRunner: TransferRunner {
     private var held: [RunnerEvent] = []
 
     private nonisolated let events: AsyncStream<RunnerEvent>
-    private nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
+    nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
 
     /// Where the bytes go.
-    private enum Place {
+    enum Place {
         case partial(Reservation, ChunkWriter)
         /// A crash came after the file was put into place.
         case complete(String)
@@ -76,12 +81,14 @@ actor ReceiveRunner: TransferRunner {
         isRestored = transfer.checkpoint != nil
         ref = transfer.offerRef ?? 0
         stored = transfer.state
+        // The sender tries first.
+        port = DirectPort(context.direct, notBefore: Monotonic.now + DirectPlan.firstPause)
         (events, inbox) = AsyncStream.makeStream()
     }
 
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
-    var isBusy: Bool { isOnDisk }
+    var isBusy: Bool { isOnDisk || port.isMeeting }
     var isHeldUp: Bool { isHolding }
 
     func run() async {
@@ -91,12 +98,16 @@ actor ReceiveRunner: TransferRunner {
         }
         if isRestored { await apply(machine.handle(.resumed)) }
         await apply(machine.handle(.accepted) + machine.handle(.connected))
-        if isOver { return }
-        for await event in events {
-            await take(event)
-            while !isOver, !held.isEmpty { await take(held.removeFirst()) }
-            if isOver { return }
+        if !isOver {
+            for await event in events {
+                await take(event)
+                while !isOver, !held.isEmpty { await take(held.removeFirst()) }
+                if isOver { break }
+            }
         }
+        // x.file.ok is on its way there too.
+        if case .ended(.complete) = machine.state { await port.rendezvous?.finish() }
+        port.close()
     }
 
     // MARK: - Events
@@ -114,12 +125,18 @@ actor ReceiveRunner: TransferRunner {
             await store()
         case .connectionFailed(let error): await connectionFailed(error)
         case .leave:
-            await leave()
-            isOver = true
+            isLeaving = true
+            await dropDirect()
+            await leaveOnceWritten()
         case .ended: isOver = true
         case .retry:
+            port.look()
             guard isWithoutSpace else { return }
             await apply(machine.handle(.resumed))
+        case .direct(let attempt, let event): await take(event, attempt)
+        case .wrote(let write):
+            await take(write)
+            if isLeaving { await leaveOnceWritten() }
         case .gap(let integrity): _ = await check(integrity, inbound: nil)
         case .delivered, .quota, .pause: break
         }
@@ -141,6 +158,7 @@ actor ReceiveRunner: TransferRunner {
             context.logger.error("a chunk was not acknowledged: \(error)")
         }
         await progress()
+        await offerDirectly()
     }
 
     /// A chunk message that its sender numbers: the link has stored it.
@@ -207,7 +225,7 @@ actor ReceiveRunner: TransferRunner {
             case .relay(let isDown): self.isDown = isDown
             case .connectionFailed(let error): await connectionFailed(error)
             // The link hands over no more than its window while nothing is acknowledged.
-            case .bulk, .message, .storedChunk, .drained, .gap: held.append(event)
+            case .bulk, .message, .storedChunk, .drained, .gap, .direct, .wrote: held.append(event)
             case .delivered, .quota, .pause: break
             }
             if isOver { return false }
@@ -221,10 +239,16 @@ actor ReceiveRunner: TransferRunner {
         case .done(let mark): await apply(machine.handle(.done(mark)), inbound: inbound)
         case .cancel(_, let code, let reason):
             await apply(machine.handle(.peerEnded(code, reason: reason)), inbound: inbound)
+        case .direct(let offer):
+            await apply([], inbound: inbound)
+            await take(offer)
+        case .ok:
+            await apply([], inbound: inbound)
+            await answerDirectly()
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .ok, .offer, .message, .want, .fileOK, .chunk, .unreadable:
+        case .info, .acceptance, .offer, .message, .want, .fileOK, .chunk, .unreadable:
             await apply([], inbound: inbound)
         }
     }
@@ -245,7 +269,7 @@ actor ReceiveRunner: TransferRunner {
         case .queueGone: failure = .queueGone
         case .ratchet(let what): failure = .messageIntegrity(what)
         case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
-            .noConnection, .messageTooLong, .storage, .stopped:
+            .noConnection, .messageTooLong, .storage, .stopped, .withdrawn:
             failure = .other(error.description)
         }
         await apply(machine.handle(.failed(failure)))
@@ -253,19 +277,27 @@ actor ReceiveRunner: TransferRunner {
 
     // MARK: - Carrying out
 
-    private func apply(_ actions: [ReceivingMachine.Action], inbound: Int64? = nil) async {
+    func apply(_ actions: [ReceivingMachine.Action], inbound: Int64? = nil) async {
         guard !actions.isEmpty || inbound != nil else { return }
         var note = note()
         note.inbound = inbound
         var words: [UInt8]?
+        var directWords: [UInt8]?
         var later: ReceivingMachine.Action?
         for action in actions {
             switch action {
             case .write, .store: break
             case .sync, .finish: later = action
-            case .want(let want): words = ChatText.want(want)
+            case .want(var want):
+                if port.isUp {
+                    want.frames = direct.handled
+                    directWords = ChatText.want(want)
+                } else {
+                    words = ChatText.want(want)
+                }
             case .ok(let root):
                 words = ChatText.fileOK(root: root)
+                directWords = words
                 note.path = finalPath
             case .cancel(let code, let reason): words = ChatText.cancel(ref: ref, code, reason: reason)
             case .ended(let ending): note.ending = ending
@@ -274,6 +306,8 @@ actor ReceiveRunner: TransferRunner {
         if note.ending != nil { isOver = true }
         let isFinishing: Bool = if case .finish = later { true } else { false }
         await write(note, saying: words, durable: isFinishing)
+        // Only now: what is acknowledged is stored.
+        if let directWords { port.rendezvous?.send(directWords) }
         switch later {
         case .sync: await sync()
         case .finish(let mark): await finish(mark)
@@ -316,6 +350,12 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
+    private func leaveOnceWritten() async {
+        guard machine.chunksBeingWritten == 0 || isOver else { return }
+        if !isOver { await leave() }
+        isOver = true
+    }
+
     /// An orderly exit: what is written gets synced. That nothing is lost is true once the link has stored what it holds.
     private func leave() async {
         let actions = machine.handle(.leaving)
@@ -342,7 +382,7 @@ actor ReceiveRunner: TransferRunner {
         await write(note, saying: nil)
     }
 
-    private func store() async { await write(note(), saying: nil) }
+    func store() async { await write(note(), saying: nil) }
 
     private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
@@ -367,8 +407,11 @@ actor ReceiveRunner: TransferRunner {
     private func note() -> RunnerNote {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(), bootID: context.bootID,
-            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting)
+            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting,
+            lane: lane)
     }
+
+    private var lane: Lane { port.isUp ? .direct : .relay }
 
     private var state: TransferState? {
         switch machine.state {
@@ -384,7 +427,7 @@ actor ReceiveRunner: TransferRunner {
 
     // MARK: - Progress
 
-    private func progress() async {
+    func progress() async {
         let now = Monotonic.now
         guard meter.isReportDue(at: now), !isOver else { return }
         meter.record(machine.bytesWritten, at: now)
@@ -396,11 +439,11 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
-    private func report() {
+    func report() {
         guard let state else { return }
         context.report(
             ProgressEvent(
                 transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: transfer.size,
-                bytesPerSecond: meter.bytesPerSecond, lane: "relay", waiting: waiting))
+                bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }

@@ -1,7 +1,11 @@
 import AgentLink
+import ChatProtocol
+import ChunkIO
 import Database
+import DirectLane
 import GRDB
 import Logging
+import Synchronization
 import TransferCore
 
 /// What a runner works with.
@@ -14,6 +18,21 @@ struct RunContext: Sendable {
     let report: @Sendable (ProgressEvent) -> Void
     /// Says that a row changed, so that the engine looks at what it needs next.
     let changed: @Sendable (Int64) -> Void
+    /// Says that something moved without the link.
+    let moved: @Sendable () -> Void
+    let direct: DirectPolicy
+
+    /// Whether the last message on this connection is young enough for an answer that names addresses.
+    func isFresh(_ connection: ConnectionID) async -> Bool {
+        DirectPlan.isFresh(await link.heard(on: connection), at: unixNow())
+    }
+}
+
+/// Counts what moves on direct connections.
+final class MoveCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+    var value: UInt64 { count.load(ordering: .relaxed) }
+    func add() { count.add(1, ordering: .relaxed) }
 }
 
 /// What a runner is told, in the order in which it happened.
@@ -44,6 +63,18 @@ enum RunnerEvent: Sendable {
     case ended
     /// Look whether there is room again.
     case retry
+    /// Something on the direct lane, of this attempt.
+    case direct(Int, DirectRendezvous.Event)
+    /// A chunk that came by the direct lane as this frame is written, or not.
+    case wrote(DirectWrite)
+}
+
+/// The end of a direct chunk's write.
+struct DirectWrite: Sendable {
+    var attempt: Int
+    var frame: Int64
+    var chunk: UInt64
+    var result: Result<WriteOutcome, ChunkIOError>
 }
 
 /// Carries one transfer while its chunks flow.
@@ -99,6 +130,7 @@ struct RunnerNote: Sendable {
     /// Where it stands while it runs; nil leaves the row's state.
     var state: TransferState?
     var waiting: Waiting?
+    var lane = Lane.relay
     /// How it ended, if it did.
     var ending: TransferEnding?
     /// Receive: where the complete file is.
@@ -124,7 +156,7 @@ struct RunnerNote: Sendable {
         } else if let state, !row.state.isEnded {
             row.state = state
             row.waiting = waiting
-            row.lane = "relay"
+            row.lane = lane.rawValue
             row.bytesPerSecond = bytesPerSecond
         } else if farewell == nil {
             return

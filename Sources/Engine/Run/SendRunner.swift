@@ -1,34 +1,47 @@
 import AgentLink
+import ChatProtocol
 import ChunkIO
 import Database
+import DirectLane
 import Logging
 import SystemPackage
 import TransferCore
 
-/// Sends one file: reads ahead, hands chunks to the link as its window has room, keeps the machine's checkpoint.
+/// Sends one file: reads ahead, hands chunks to the lane that has room, keeps the machine's checkpoint.
 actor SendRunner: TransferRunner {
-    private let transfer: Transfer
-    private let connection: ConnectionID
-    private let ref: Int64
-    private let context: RunContext
-    private let reader: ChunkReader
-    private var machine: SendingMachine
+    let transfer: Transfer
+    let connection: ConnectionID
+    let ref: Int64
+    let context: RunContext
+    let reader: ChunkReader
+    var machine: SendingMachine
+    var port: DirectPort
+    /// The recipient has said on the direct connection what it lacks.
+    var isDirectReady = false
+    /// Chunks wait for the direct lane until then.
+    var relayWaitsUntil: Duration?
+    let pool: ChunkBufferPool
     private var meter = RateMeter()
     /// The highest number that the relay has.
     private var delivered: Int64 = 0
     private var isFull = false
     private var isDown = false
-    private var isPaused = false
+    var isPaused = false
     /// The relay is down: nothing is handed to the link.
     private var isBlocked = false
-    private var isOver = false
+    var isOver = false
+    /// One lane's pump has a chunk that is not reported read: the machine wants them in order.
+    var isReading = false
     /// The state that the row has.
     private var stored: TransferState
 
     private nonisolated let events: AsyncStream<RunnerEvent>
-    private nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
-    private let work: AsyncStream<Void>
-    private let worker: AsyncStream<Void>.Continuation
+    nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
+    /// Says that there may be something to do, to each lane's pump.
+    private let relayWork: AsyncStream<Void>
+    private let relayWorker: AsyncStream<Void>.Continuation
+    let directWork: AsyncStream<Void>
+    private let directWorker: AsyncStream<Void>.Continuation
 
     /// Opens the source, which has to be what was offered, and goes on from the row's checkpoint.
     /// - Throws: `TransferFailure` as an ending of the transfer.
@@ -56,35 +69,52 @@ actor SendRunner: TransferRunner {
         } catch {
             throw RunnerFailure(.other(error.description))
         }
+        port = DirectPort(context.direct, notBefore: .zero)
+        pool = DirectPort.pool(chunkSize: transfer.chunkSize)
         (events, inbox) = AsyncStream.makeStream()
-        (work, worker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (relayWork, relayWorker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (directWork, directWorker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
-    var isBusy: Bool { false }
+    var isBusy: Bool { port.isMeeting }
     var isHeldUp: Bool { false }
 
     func run() async {
         await apply(machine.handle(.connected))
         report()
+        await offerDirectly()
+        if port.isMeeting { relayWaitsUntil = Monotonic.now + Self.directFirst }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.pump() }
+            group.addTask { await self.pumpDirectly() }
             for await event in events {
                 await take(event)
                 if isOver { break }
             }
-            worker.finish()
+            port.close()
+            relayWorker.finish()
+            directWorker.finish()
             group.cancelAll()
         }
     }
 
-    // MARK: - Sending
+    /// There may be something to do.
+    func wake() {
+        relayWorker.yield()
+        directWorker.yield()
+    }
+
+    // MARK: - The relay lane
+
+    /// Whether chunks go by the direct lane, or wait for it.
+    private var isRelayIdle: Bool { port.isUp || relayWaitsUntil != nil || transfer.laneWish == "direct" }
 
     private func pump() async {
         while !isOver, !isPaused {
-            guard !isBlocked, let step = machine.next() else {
-                var waiting = work.makeAsyncIterator()
+            guard !isBlocked, !isRelayIdle, !isReading, let step = machine.next() else {
+                var waiting = relayWork.makeAsyncIterator()
                 guard await waiting.next() != nil else { return }
                 continue
             }
@@ -97,11 +127,14 @@ actor SendRunner: TransferRunner {
 
     private func send(_ place: ChunkPlace) async {
         let chunk: ReadChunk
+        isReading = true
         do {
             chunk = try await reader.read(at: Int64(place.offset), length: place.length)
         } catch {
+            isReading = false
             return await fail(.source("\(error)"))
         }
+        isReading = false
         let actions = machine.handle(.read(place.number, hash: chunk.sha256))
         await apply(actions.filter { $0 != .send(place.number) })
         guard actions.contains(.send(place.number)), !isOver else { return }
@@ -142,6 +175,8 @@ actor SendRunner: TransferRunner {
         switch error {
         // `connectionFailed` comes as an event, after what the peer has said last.
         case .stopped, .noConnection, .queueGone: isPaused = true
+        // Another lane takes it.
+        case .withdrawn: wake()
         // Goes on when the relay is back.
         case .relayUnreachable, .relayIdentity, .relayIncompatible: isBlocked = true
         case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong, .storage:
@@ -164,23 +199,32 @@ actor SendRunner: TransferRunner {
             isFull = full
             await store()
         case .relay(let isDown):
+            // One that was killed may have lost what it had taken, which nobody would miss: x.file.done once more asks.
+            if self.isDown, !isDown { await apply(machine.handle(.probe)) }
             self.isDown = isDown
             if !isDown { unblock() }
             await store()
         case .connectionFailed(let error): await connectionFailed(error)
         case .pause:
             isPaused = true
-            worker.yield()
+            await dropDirect()
+            wake()
         case .leave, .ended: isOver = true
-        case .retry: unblock()
+        case .retry:
+            port.look()
+            if let until = relayWaitsUntil, Monotonic.now >= until { relayWaitsUntil = nil }
+            if port.isUp { await context.link.withdrawBulk(on: connection) }
+            await askForDirect()
+            unblock()
+        case .direct(let attempt, let event): await take(event, attempt)
         case .gap(let integrity): await take(integrity)
-        case .drained: break
+        case .drained, .wrote: break
         }
     }
 
     private func unblock() {
         isBlocked = false
-        worker.yield()
+        wake()
     }
 
     private func take(_ integrity: Integrity) async {
@@ -194,6 +238,10 @@ actor SendRunner: TransferRunner {
         switch incoming {
         case .want(let want):
             await apply(machine.handle(.want(want, openRangeFirst: false)), inbound: inbound)
+        case .direct(let offer):
+            await apply([], inbound: inbound)
+            await take(offer)
+            return
         case .fileOK(let root): await apply(machine.handle(.ok(root: root)), inbound: inbound)
         case .cancel(_, let code, let reason):
             await apply(machine.handle(.peerEnded(code, reason: reason)), inbound: inbound)
@@ -203,6 +251,7 @@ actor SendRunner: TransferRunner {
         case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .unreadable:
             await apply([], inbound: inbound)
         }
+        await offerDirectly()
     }
 
     private func connectionFailed(_ error: AgentLinkError) async {
@@ -210,18 +259,18 @@ actor SendRunner: TransferRunner {
         case .queueGone: await apply(machine.handle(.failed(.queueGone)))
         case .ratchet(let what): await fail(.messageIntegrity(what))
         case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
-            .noConnection, .messageTooLong, .storage, .stopped:
+            .noConnection, .messageTooLong, .storage, .stopped, .withdrawn:
             await fail(.other(error.description))
         }
     }
 
-    private func fail(_ failure: TransferFailure) async { await apply(machine.handle(.failed(failure))) }
+    func fail(_ failure: TransferFailure) async { await apply(machine.handle(.failed(failure))) }
 
     // MARK: - The row
 
     /// Carries out the machine's actions, with the handled message in the same transaction.
-    private func apply(_ actions: [SendingMachine.Action], inbound: Int64? = nil) async {
-        worker.yield()
+    func apply(_ actions: [SendingMachine.Action], inbound: Int64? = nil) async {
+        wake()
         guard !actions.isEmpty || inbound != nil else { return }
         var note = note()
         note.inbound = inbound
@@ -274,8 +323,10 @@ actor SendRunner: TransferRunner {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(keepingUnderWay: machine.chunksUnderWay == 0),
             bootID: context.bootID, transferred: machine.bytesDelivered, bytesPerSecond: meter.bytesPerSecond,
-            state: state, waiting: waiting)
+            state: state, waiting: waiting, lane: lane)
     }
+
+    private var lane: Lane { port.isUp ? .direct : .relay }
 
     private var state: TransferState? {
         switch machine.state {
@@ -291,7 +342,7 @@ actor SendRunner: TransferRunner {
 
     // MARK: - Progress
 
-    private func progress() async {
+    func progress() async {
         let now = Monotonic.now
         guard meter.isReportDue(at: now), !isOver else { return }
         meter.record(machine.bytesDelivered, at: now)
@@ -303,7 +354,7 @@ actor SendRunner: TransferRunner {
         }
     }
 
-    private func report() {
+    func report() {
         let state: TransferState
         switch machine.state {
         case .offered, .accepted: state = .accepted
@@ -314,7 +365,7 @@ actor SendRunner: TransferRunner {
         context.report(
             ProgressEvent(
                 transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: transfer.size,
-                bytesPerSecond: meter.bytesPerSecond, lane: "relay", waiting: waiting))
+                bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }
 

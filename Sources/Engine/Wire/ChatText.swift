@@ -62,8 +62,11 @@ enum ChatText {
 
     /// x.file.want.
     static func want(_ want: Want) -> [UInt8] {
-        encoded(.fileWant(FileWant(number: want.number, seen: want.seen, ranges: want.ranges)))
+        encoded(.fileWant(FileWant(number: want.number, seen: want.seen, frames: want.frames, ranges: want.ranges)))
     }
+
+    /// x.file.direct.
+    static func direct(_ offer: DirectOffer) -> [UInt8] { encoded(.fileDirect(offer)) }
 
     /// x.file.done.
     static func done(_ mark: DoneMark) -> [UInt8] {

@@ -22,6 +22,8 @@ enum Incoming: Equatable, Sendable {
     case done(DoneMark)
     /// x.file.ok.
     case fileOK(root: [UInt8])
+    /// x.file.direct.
+    case direct(DirectOffer)
     /// x.file.cancel.
     case cancel(ref: Int64, EndCode, reason: String)
     /// Known, and nothing to be done about it in this version, or unknown: its name.
@@ -109,12 +111,14 @@ extension Incoming {
         case .fileAccept(let name): .acceptance(name: name)
         case .fileOffer(let invitation): offer(invitation, id: id)
         case .fileChunk(let chunk, let body): .chunk(IncomingChunk(chunk, body))
-        case .fileWant(let want): .want(Want(number: want.number, seen: want.seen, ranges: want.ranges))
+        case .fileWant(let want):
+            .want(Want(number: want.number, seen: want.seen, frames: want.frames, ranges: want.ranges))
         case .fileDone(let done): .done(DoneMark(count: done.count, size: done.size, root: done.root))
         case .fileComplete(let root): .fileOK(root: root)
+        case .fileDirect(let offer): .direct(offer)
         case .fileCancel(let cancel):
             .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
-        case .messageUpdate, .messageDelete, .messageEvaluate, .fileDirect, .probe, .probeCheck, .probeConfirm,
+        case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .probeCheck, .probeConfirm,
             .groupInvite, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
             .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
             .ignored(event: event.name)

@@ -39,6 +39,8 @@ package struct Push: Sendable {
         case ended(QueueID)
         /// The queue was deleted.
         case deleted(QueueID)
+        /// There is room again in the queue that its sender calls so: OKs held back may go.
+        case room(QueueID)
     }
 
     package let connection: ConnectionID
@@ -49,6 +51,8 @@ package struct Push: Sendable {
 package struct Outcome: Sendable {
     package var reply: Reply
     package var pushes: [Push] = []
+    /// An OK that is to wait for `room`: the sender is faster than the recipient.
+    package var isHeldBack = false
     /// What went wrong in the store, for the log.
     package var failure: RelayError?
 

@@ -1,4 +1,5 @@
 package import Primitives
+import SMPProtocol
 
 extension RelayCore {
     /// A command to the queue that its recipient calls `id`, verified by `key`.
@@ -14,7 +15,7 @@ extension RelayCore {
             core.store.touch(queue, day: day(now))
             switch command {
             case .subscribe: try core.subscribe(queue, by: connection, now: now, &outcome)
-            case .acknowledge(let id): try core.acknowledge(id, of: queue, by: connection, &outcome)
+            case .acknowledge(let id): try core.acknowledge(id, of: queue, by: connection, now: now, &outcome)
             case .get: try core.get(queue, by: connection, now: now, &outcome)
             case .secure(let senderKey): try core.secure(queue, with: senderKey, &outcome)
             case .turnOff: if !queue.record.isOff { try core.store.turnOff(queue) }
@@ -27,10 +28,9 @@ extension RelayCore {
     mutating func hold(_ queue: ActiveQueue, by connection: ConnectionID, _ outcome: inout Outcome) {
         let id = queue.record.recipientID
         if let holder = queue.subscription?.connection, holder != connection {
-            connections[holder]?.queues[id] = nil
             outcome.pushes.append(Push(connection: holder, event: .ended(id)))
         }
-        queue.isWaitingForRoom = false
+        endSubscription(of: queue)
         queue.subscription = Subscription(connection: connection, next: queue.spool.head)
         connections[connection]?.queues[id] = queue
     }
@@ -49,7 +49,8 @@ extension RelayCore {
     }
 
     private mutating func acknowledge(
-        _ id: ArraySlice<UInt8>, of queue: ActiveQueue, by connection: ConnectionID, _ outcome: inout Outcome
+        _ id: ArraySlice<UInt8>, of queue: ActiveQueue, by connection: ConnectionID, now: Int64,
+        _ outcome: inout Outcome
     ) throws(RelayError) {
         if let got = connections[connection]?.got[queue.record.recipientID] {
             return try acknowledge(id, got: got, of: queue, by: connection, &outcome)
@@ -60,10 +61,12 @@ extension RelayCore {
             outcome.reply = .refused(.noMessage)
             return
         }
+        queue.takenAt = now
         // Cumulative: what was delivered before is acknowledged with it.
-        for delivered in subscription.unacknowledged[...place] {
-            try drop(through: delivered.sequence, of: queue, tag: delivered.tag)
-        }
+        let last = subscription.unacknowledged[place]
+        try drop(through: last.sequence, of: queue, tag: last.tag)
+        for earlier in subscription.unacknowledged[..<place] { addresses.released(earlier.tag) }
+        releaseSenders(of: queue, &outcome)
         if window(of: connection) > 1 {
             try deliver(queue, to: &outcome)
         } else if let next = try nextDelivery(of: queue) {
@@ -116,11 +119,10 @@ extension RelayCore {
         let id = queue.record.recipientID
         try remove(queue)
         connections[connection]?.got[id] = nil
-        guard let holder = queue.subscription?.connection else { return }
-        queue.subscription = nil
-        queue.isWaitingForRoom = false
-        connections[holder]?.queues[id] = nil
-        if holder != connection { outcome.pushes.append(Push(connection: holder, event: .deleted(id))) }
+        let holder = queue.subscription?.connection
+        endSubscription(of: queue)
+        releaseSenders(of: queue, &outcome)
+        if let holder, holder != connection { outcome.pushes.append(Push(connection: holder, event: .deleted(id))) }
     }
 
     /// Pushes what the queue's receiver may have now. `fresh` is the message with the highest number, if it is at hand.
@@ -144,9 +146,11 @@ extension RelayCore {
     package func window(of connection: ConnectionID) -> Int { connections[connection]?.window ?? 1 }
 
     private func hasNext(_ queue: ActiveQueue) -> Bool {
-        guard let subscription = queue.subscription else { return false }
-        return subscription.unacknowledged.count < window(of: subscription.connection)
-            && subscription.next < queue.spool.tail
+        guard let subscription = queue.subscription, subscription.next < queue.spool.tail else { return false }
+        let count = subscription.unacknowledged.count
+        // A queue's one message at a time is plain SMP; what goes beyond it is bounded for all queues together.
+        guard count > 0, let connection = connections[subscription.connection] else { return count == 0 }
+        return count < connection.window && connection.underWay < DeliveryWindow.messagesOfConnection
     }
 
     /// The next message that the window allows, now under way.
@@ -162,6 +166,7 @@ extension RelayCore {
                 if sequence == queue.spool.head { try drop(through: sequence, of: queue, tag: nil) }
                 continue
             }
+            if let connection = queue.subscription?.connection { connections[connection]?.underWay += 1 }
             queue.subscription?.unacknowledged.append(.init(sequence: sequence, id: message.id, tag: message.tag))
             return OutgoingMessage(queue: queue.record.recipientID, message: message, box: queue.box)
         }

@@ -52,6 +52,11 @@ extension RelayCore {
             _ = try core.store.append(message, to: queue)
             if message.kind == .message { core.addresses.stored(tag) }
             try core.deliver(queue, fresh: message, to: &outcome)
+            // A sender with a window waits for the recipient here, before it is refused.
+            if message.kind == .message, core.window(of: connection) > 1, core.isHoldingBack(queue, now: now) {
+                queue.heldBack.insert(connection)
+                outcome.isHeldBack = true
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 import DequeModule
 package import Primitives
+import SMPProtocol
 
 /// The relay without sockets and clock: who is connected, which queues they receive from, and what each command does.
 ///
@@ -22,6 +23,8 @@ package struct RelayCore {
         var hasRoom = true
         /// Unacknowledged messages of a queue that may be under way to it: one in plain SMP.
         var window = 1
+        /// Unacknowledged messages of all its queues.
+        var underWay = 0
         /// Queues with a message to push once there is room.
         var waiting: Deque<ActiveQueue> = []
     }
@@ -48,12 +51,17 @@ package struct RelayCore {
     }
 
     /// A connection is gone; what it has not acknowledged will be delivered to the next one.
-    package mutating func disconnect(_ connection: ConnectionID) {
-        guard let state = connections.removeValue(forKey: connection) else { return }
+    /// - Returns: what others are to be told.
+    @discardableResult
+    package mutating func disconnect(_ connection: ConnectionID) -> [Push] {
+        guard let state = connections.removeValue(forKey: connection) else { return [] }
+        var outcome = Outcome(reply: .ok)
         for queue in state.queues.values {
             queue.subscription = nil
             queue.isWaitingForRoom = false
+            releaseSenders(of: queue, &outcome)
         }
+        return outcome.pushes
     }
 
     /// Whether the connection receives from any queue.
@@ -137,6 +145,37 @@ package struct RelayCore {
         }
     }
 
+    /// Lets held back OKs go once few messages wait, or if nobody receives from the queue any more.
+    mutating func releaseSenders(of queue: ActiveQueue, _ outcome: inout Outcome) {
+        guard !queue.heldBack.isEmpty, queue.subscription == nil || !isBehind(queue) else { return }
+        for sender in queue.heldBack {
+            outcome.pushes.append(Push(connection: sender, event: .room(queue.record.senderID)))
+        }
+        queue.heldBack = []
+    }
+
+    /// Whether the sender is ahead of a recipient that takes messages out: it had better wait a little.
+    func isHoldingBack(_ queue: ActiveQueue, now: Int64) -> Bool {
+        queue.subscription != nil && isBehind(queue) && now <= queue.takenAt + Self.restInSeconds
+    }
+
+    /// Whether more messages wait than keep a recipient busy.
+    private func isBehind(_ queue: ActiveQueue) -> Bool {
+        queue.spool.count > min(limits.messagesPerQueue / 2, DeliveryWindow.messagesAhead)
+    }
+
+    /// A recipient that has acknowledged nothing for longer than this drains nothing.
+    private static let restInSeconds: Int64 = 1
+
+    /// Ends the queue's subscription.
+    mutating func endSubscription(of queue: ActiveQueue) {
+        guard let subscription = queue.subscription else { return }
+        connections[subscription.connection]?.underWay -= subscription.unacknowledged.count
+        connections[subscription.connection]?.queues[queue.record.recipientID] = nil
+        queue.subscription = nil
+        queue.isWaitingForRoom = false
+    }
+
     /// Forgets the messages of `queue` up to and with `sequence`, also as messages under way.
     mutating func drop(through sequence: UInt64, of queue: ActiveQueue, tag: UInt64?) throws(RelayError) {
         try store.drop(through: sequence, of: queue)
@@ -144,7 +183,9 @@ package struct RelayCore {
         guard var subscription = queue.subscription else { return }
         // Taken out while it changes, so that its arrays are not copied.
         queue.subscription = nil
+        let before = subscription.unacknowledged.count
         subscription.unacknowledged.removeAll { $0.sequence <= sequence }
+        connections[subscription.connection]?.underWay -= before - subscription.unacknowledged.count
         subscription.next = max(subscription.next, queue.spool.head)
         queue.subscription = subscription
     }

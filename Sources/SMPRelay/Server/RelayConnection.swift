@@ -22,6 +22,8 @@ final class RelayConnection: ChannelDuplexHandler {
     private var hasSpoken = false
     private var isReadWanted = false
     private var isFlushPlanned = false
+    private var isLateFlushPlanned = false
+    private var isReleasePlanned = false
     private var hasRoom = true
     /// Whether the core has messages for which there was no room.
     private var hasMoreWaiting = false
@@ -114,7 +116,8 @@ final class RelayConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        flushBlocks()
+        if session?.isBlockWorthWaiting == true { planLateFlush() } else { flushBlocks() }
+        planRelease()
         context.fireChannelReadComplete()
     }
 
@@ -142,11 +145,34 @@ final class RelayConnection: ChannelDuplexHandler {
         }
     }
 
+    /// OKs to SENDs wait a moment for others: each block costs the same, whether it holds one or a hundred.
+    private func planLateFlush() {
+        guard !isLateFlushPlanned, session?.hasBlocks == true, let context else { return }
+        isLateFlushPlanned = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.okayDelay) { [weak self] in
+            self?.isLateFlushPlanned = false
+            self?.flushBlocks()
+        }
+    }
+
+    private static let okayDelay = TimeAmount.milliseconds(1)
+
+    /// OKs that wait for room in a queue wait for a bounded time.
+    private func planRelease() {
+        guard !isReleasePlanned, session?.hasHeldBack == true, let context else { return }
+        isReleasePlanned = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.longestHoldingBack) { [weak self] in
+            self?.isReleasePlanned = false
+            self?.session?.releaseHeldBack()
+            self?.flushBlocks()
+        }
+    }
+
+    private static let longestHoldingBack = TimeAmount.seconds(2)
+
     private func flushBlocks() {
         guard let context, session?.hasBlocks == true else { return }
-        do throws(RelaySession.Failure) {
-            while let block = try session?.takeBlock() { context.write(wrapOutboundOut(block), promise: nil) }
-        } catch { return fail(error) }
+        while let block = session?.takeBlock() { context.write(wrapOutboundOut(block), promise: nil) }
         context.flush()
         updateRoom(context)
     }

@@ -44,8 +44,8 @@ package final class RelayHub: Sendable {
     /// The connection is gone.
     package func disconnect(_ connection: ConnectionID) {
         state.withLock { state in
-            state.core?.disconnect(connection)
             state.outlets[connection] = nil
+            for push in state.run({ $0.disconnect(connection) }) ?? [] { state.outlets[push.connection]?(push.event) }
         }
     }
 

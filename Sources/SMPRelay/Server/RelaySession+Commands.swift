@@ -5,6 +5,8 @@ import SMPProtocol
 struct Answer {
     var response: ServerResponse
     var pushes: [Push] = []
+    /// The OK waits until the queue has room again.
+    var isHeldBack = false
 
     init(_ response: ServerResponse, pushes: [Push] = []) {
         self.response = response
@@ -65,11 +67,21 @@ extension RelaySession {
     }
 
     private mutating func receive(_ command: RecipientCommand, _ transmission: Transmission) -> Answer {
-        guard !transmission.authorization.isEmpty else { return Answer(.command(.noAuth)) }
-        guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
         let id = QueueID(transmission.entityID)
-        let key = id.flatMap { id in hub.look { $0.recipientKey(of: id) } ?? nil }
-        guard authorizer.verifies(transmission, by: key), let id, let key else { return Answer(.auth) }
+        let key: AuthKey?
+        if case .acknowledge = command, transmission.authorization.isEmpty, let id, let bound = boundKey(of: id) {
+            key = bound
+        } else {
+            guard !transmission.authorization.isEmpty else { return Answer(.command(.noAuth)) }
+            guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
+            key = id.flatMap { id in hub.look { $0.recipientKey(of: id) } ?? nil }
+            guard authorizer.verifies(transmission, by: key) else { return Answer(.auth) }
+            switch command {
+            case .subscribe, .acknowledge: if let id, let key { bind(id, to: key) }
+            case .secure, .get, .turnOff, .delete: break
+            }
+        }
+        guard let id, let key else { return Answer(.auth) }
         let connection = connection
         return answer(
             hub.perform(connection) { core, now in
@@ -77,9 +89,10 @@ extension RelaySession {
             })
     }
 
-    /// SEND, direct or forwarded in `version`.
+    /// SEND, direct or forwarded in `version`; what a proxy forwards neither binds a queue nor is bound.
     mutating func send(
-        _ notifies: Bool, _ body: ArraySlice<UInt8>, _ transmission: Transmission, version: UInt16
+        _ notifies: Bool, _ body: ArraySlice<UInt8>, _ transmission: Transmission, version: UInt16,
+        isForwarded: Bool = false
     ) -> Answer {
         guard !transmission.entityID.isEmpty else { return Answer(.command(.noEntity)) }
         var verified: AuthKey?
@@ -88,6 +101,9 @@ extension RelaySession {
             let credential = id.flatMap { id in hub.look { $0.senderCredential(of: id) } } ?? .unknown
             if case .key(let key) = credential { verified = key }
             guard authorizer.verifies(transmission, by: verified) else { return Answer(.auth) }
+            if let id, let verified, !isForwarded { bind(id, to: verified) }
+        } else if let id, !isForwarded {
+            verified = boundKey(of: id)
         }
         guard let id else { return Answer(.auth) }
         guard body.count <= SMP.maximumMessageSize(version) else { return Answer(.largeMessage) }
@@ -120,7 +136,9 @@ extension RelaySession {
                     recipientID: recipientID.bytes, senderID: senderID.bytes, serverKey: deliveryKey,
                     isSenderSecured: senderCanSecure))
         }
-        return Answer(response, pushes: outcome.pushes)
+        var answer = Answer(response, pushes: outcome.pushes)
+        answer.isHeldBack = outcome.isHeldBack
+        return answer
     }
 }
 

@@ -43,7 +43,8 @@ extension RelaySession {
         let command: ClientCommand
         do { command = try ClientCommand(transmission.command) } catch { return Answer(SMPServerError(error)) }
         switch command {
-        case .send(let notifies, let body): return send(notifies, body, transmission, version: version)
+        case .send(let notifies, let body):
+            return send(notifies, body, transmission, version: version, isForwarded: true)
         case .secureBySender(let key): return secure(key, transmission)
         case .new, .subscribe, .secure, .acknowledge, .get, .suspend, .delete, .ping, .forwarded:
             return Answer(.command(.prohibited))

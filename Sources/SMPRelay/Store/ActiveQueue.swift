@@ -11,6 +11,10 @@ final class ActiveQueue {
     var subscription: Subscription?
     /// Whether the queue stands in its connection's line of deliveries that wait for room.
     var isWaitingForRoom = false
+    /// When the recipient last acknowledged a message, in this run; seconds since 1970.
+    var takenAt = Int64.min / 2
+    /// Connections whose OKs are held back until the recipient has taken more.
+    var heldBack: Set<ConnectionID> = []
     /// Whether the queue was used since the store last looked for some to forget.
     var wasUsed = true
 

@@ -36,7 +36,7 @@ enum SpoolLayout {
     static let bodyLimit = slotCount - slotHeaderCount
 
     private static let fileMagic: UInt64 = 0x3130_4c4f_4f50_5853  // "SXPOOL01"
-    private static let slotMagic: UInt32 = 0x314d_5853  // "SXM1"
+    private static let slotMagic: UInt32 = 0x324d_5853  // "SXM2"
     private static let checkOffset = 56
 
     /// Where the slot with `index` begins in the file.
@@ -107,14 +107,25 @@ enum SpoolLayout {
         UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    /// A check against torn and stale writes, not against an adversary: words multiplied and folded.
+    /// A check against torn and stale writes, not against an adversary: words multiplied and folded, in four lanes so that
+    /// no multiplication waits for the last one.
     private static func checksum(_ bytes: UnsafeRawBufferPointer, from start: UInt64 = 0x9e37_79b9_7f4a_7c15) -> UInt64
     {
         var value = start ^ UInt64(bytes.count)
         var offset = 0
+        if bytes.count >= 32 {
+            var (first, second, third, fourth) = (value, value &+ 1, value &+ 2, value &+ 3)
+            while offset + 32 <= bytes.count {
+                first = fold(first, word(bytes, offset))
+                second = fold(second, word(bytes, offset + 8))
+                third = fold(third, word(bytes, offset + 16))
+                fourth = fold(fourth, word(bytes, offset + 24))
+                offset += 32
+            }
+            value = fold(fold(fold(first, second), third), fourth)
+        }
         while offset + 8 <= bytes.count {
-            value = (value ^ word(bytes, offset)) &* 0xff51_afd7_ed55_8ccd
-            value ^= value >> 32
+            value = fold(value, word(bytes, offset))
             offset += 8
         }
         while offset < bytes.count {
@@ -123,5 +134,11 @@ enum SpoolLayout {
             offset += 1
         }
         return value
+    }
+
+    @inline(__always)
+    private static func fold(_ value: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (value ^ word) &* 0xff51_afd7_ed55_8ccd
+        return product ^ product >> 32
     }
 }

@@ -5,17 +5,16 @@ import Engine
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "Show and change settings.",
-        discussion: """
-            relay         relays on which this profile receives, comma-separated (SXFILE_RELAY overrides it)
-            name          the name that new contacts see
-            inline-limit  largest file taken inside a message, in bytes
-            """,
+        discussion: Setting.allCases.map { setting in
+            let name = setting.rawValue
+            return name + String(repeating: " ", count: max(1, 22 - name.count)) + setting.summary
+        }.joined(separator: "\n"),
         subcommands: [Get.self, Set.self, List.self])
 
     /// `config get`.
     struct Get: SessionCommand {
         static let configuration = CommandConfiguration(abstract: "Print a setting's value.")
-        @Argument(help: "relay, name or inline-limit.", completion: .list(Setting.allCases.map(\.rawValue)))
+        @Argument(help: "The setting's name.", completion: .list(Setting.allCases.map(\.rawValue)))
         var key: String
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
@@ -33,7 +32,7 @@ struct ConfigCommand: AsyncParsableCommand {
     struct Set: SessionCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set a value.", discussion: "`-` reads the value from standard input; an empty one unsets it.")
-        @Argument(help: "relay, name or inline-limit.", completion: .list(Setting.allCases.map(\.rawValue)))
+        @Argument(help: "The setting's name.", completion: .list(Setting.allCases.map(\.rawValue)))
         var key: String
         @Argument(help: "The value.")
         var value: String

@@ -52,7 +52,6 @@ struct SendCommand: SessionCommand {
 
     private func checkSupported() throws {
         if contact.hasPrefix("#") { throw CommandFailure.notYet("sending to groups") }
-        if lane == .direct { throw CommandFailure.notYet("--lane direct") }
         if paths.contains("-") { throw CommandFailure.notYet("reading standard input") }
         if paths.count > 1 { throw CommandFailure.notYet("sending several files at once") }
         if paths.isEmpty, message == nil {

@@ -83,6 +83,13 @@ final class ChildProcess: Sendable {
         return CommandResult(status: code, output: output, errors: errors)
     }
 
+    /// Whether it has ended and waits for `wait`.
+    var hasEnded: Bool {
+        var information = siginfo_t()
+        let result = waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT)
+        return result != 0 || information.si_signo == SIGCHLD
+    }
+
     /// Kills it, if it lives, and waits.
     func end() {
         kill(id, SIGKILL)

@@ -11,10 +11,13 @@ final class Stage {
     private(set) var relay: ChildProcess?
     private(set) var address = ""
     private var port = 0
+    /// Homes whose commands run in a network namespace; the relay's is `operator`.
+    private let network: Namespaces?
     private var children: [ChildProcess] = []
 
     /// Starts a relay, unless told not to.
-    init(withRelay: Bool = true, quota: String? = nil) async throws {
+    init(withRelay: Bool = true, quota: String? = nil, network: Namespaces? = nil) async throws {
+        self.network = network
         program = try Self.findProgram()
         var template = Array("/tmp/sxfile-test-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
@@ -36,7 +39,8 @@ final class Stage {
             if isRestart, let command = getenv("SXFILE_TEST_SERVER_RESTART") { try #require(system(command) == 0) }
             return
         }
-        var words = ["relay", "--listen", "127.0.0.1:\(port)", "--data", directory + "/relay"]
+        let host = network == nil ? "127.0.0.1" : Namespaces.relayAddress
+        var words = ["relay", "--listen", "\(host):\(port)", "--data", directory + "/relay"]
         if let quota { words += ["--quota", quota] }
         let relay = try start(words, home: "operator")
         address = try await relay.firstLine()
@@ -75,8 +79,9 @@ final class Stage {
     func start(_ words: [String], home: String, input: String? = nil, environment: [String] = []) throws -> ChildProcess
     {
         let path = directory + "/" + home
+        let command = network.map { $0.command(in: home) + [program] + words } ?? [program] + words
         let child = try ChildProcess(
-            program, words,
+            command[0], Array(command.dropFirst()),
             environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
             input: input, scratch: directory + "/scratch")
         children.append(child)
