@@ -154,8 +154,9 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func deletedWhileASenderWaits() async throws {
         try await withRelay { relay in
             let forwarder = try await Forwarder.start(to: relay.port, seed: 1, group: relay.group)
-            let alice = try await relay.party("alice", address: try forwarder.address(of: relay.address))
-            let bob = try await relay.party("bob")
+            let address = try forwarder.address(of: relay.address)
+            let alice = try await relay.party("alice", address: address)
+            let bob = try await relay.party("bob", address: address)
             let (a, _) = try await connected(alice, bob, kind: .file)
             await bob.link.stop()
             forwarder.target(1)
