@@ -286,7 +286,8 @@ extension AgentLink {
 
     /// The peer has room again (A_QCONT).
     func peerHasRoom(_ connection: Connection) {
-        guard connection.window.isFull else { return }
+        // With two relays this may overtake the answer to a try that came too early.
+        guard connection.window.isFull || connection.window.isProbing else { return }
         connection.fullRetryDelay = 1
         connection.mayRetryNow = true
         retryFullQueue(connection)

@@ -26,6 +26,10 @@ public actor AgentLink {
         var retryUnit = TimeAmount.seconds(1)
         /// Whether senders secure our new queues (mode M), as all current agents do.
         var makesSenderSecuredQueues = true
+        /// The SMP versions offered to relays.
+        var versions = SMP.clientVersions
+        /// Whether blocks are encrypted once more inside TLS, with relays that are not of our kind.
+        public var encryptsBlocks = true
         /// With these.
         public init(servers: [SMPServer], bootID: String, isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool) {
             self.servers = servers

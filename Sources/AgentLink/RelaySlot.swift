@@ -119,7 +119,8 @@ extension AgentLink {
             // The generation that `connected` gives: nothing is pushed before a subscription.
             let coming = slot.generation + 1
             let client = try await SMPClient.connect(
-                to: server, on: loop, timeouts: configuration.timeouts,
+                to: server, on: loop, timeouts: configuration.timeouts, versions: configuration.versions,
+                encryptsBlocks: configuration.encryptsBlocks,
                 deliver: { [weak self] push in
                     self?.assumeIsolated { $0.receive(push, from: server, generation: coming) }
                 }, logger: logger)

@@ -7,6 +7,8 @@ import DequeModule
 struct SendWindow: Sendable {
     /// At most this many SENDs are unanswered; 16 KiB each.
     static let limit = 128
+    /// After full queues still this many.
+    static let leastAllowed = 8
     /// The bodies of stored messages beyond this many stay in the database until their turn.
     static let bodiesInMemory = 256
 
@@ -37,6 +39,10 @@ struct SendWindow: Sendable {
     private(set) var isFull = false
     /// A full queue is being tried again with one message; the others wait for its answer.
     private(set) var isProbing = false
+    /// SENDs that may be unanswered now. What goes out behind a refused one does so in vain: half as many after a full
+    /// queue, one more each time that so many were taken.
+    private(set) var allowed = SendWindow.limit
+    private var takenSinceGrowth = 0
     /// The highest number ever appended.
     private(set) var lastID: Int64 = 0
     private var lastDelivered: Int64 = 0
@@ -55,7 +61,7 @@ struct SendWindow: Sendable {
 
     /// The next message to submit now; it counts as submitted.
     mutating func next() -> Item? {
-        guard !isFull, outstanding < (isProbing ? 1 : Self.limit), cursor < entries.count else { return nil }
+        guard !isFull, outstanding < (isProbing ? 1 : allowed), cursor < entries.count else { return nil }
         entries[cursor].progress = .submitted
         outstanding += 1
         defer { cursor += 1 }
@@ -70,6 +76,11 @@ struct SendWindow: Sendable {
         outstanding -= 1
         cursor -= 1
         entries.remove(at: index)
+        takenSinceGrowth += 1
+        if takenSinceGrowth >= allowed, allowed < Self.limit {
+            allowed += 1
+            takenSinceGrowth = 0
+        }
         let delivered = entries.first.map { $0.item.id - 1 } ?? lastID
         guard delivered > lastDelivered else { return nil }
         lastDelivered = delivered
@@ -81,6 +92,10 @@ struct SendWindow: Sendable {
         guard let index = index(id) else { return }
         outstanding -= 1
         entries[index].progress = .refused
+        if !isFull, !isProbing {
+            allowed = max(Self.leastAllowed, allowed / 2)
+            takenSinceGrowth = 0
+        }
         isFull = true
         isProbing = false
     }

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Primitives
 import SMPProtocol
 import Synchronization
 import TLSTransport
@@ -34,6 +35,7 @@ final class ClientHandler: ChannelInboundHandler {
 
     private let server: SMPServer
     private let versions: ClosedRange<UInt16>
+    private let encryptsBlocks: Bool
     private let timeouts: SMPClient.Timeouts
     private let deadline: NIODeadline
     private let logger: Logger
@@ -47,12 +49,13 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// `deadline` is for everything up to the end of the SMP handshake.
     init(
-        server: SMPServer, versions: ClosedRange<UInt16>, timeouts: SMPClient.Timeouts, deadline: NIODeadline,
-        loop: any EventLoop, deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
+        server: SMPServer, versions: ClosedRange<UInt16>, encryptsBlocks: Bool, timeouts: SMPClient.Timeouts,
+        deadline: NIODeadline, loop: any EventLoop, deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
     ) {
         shared = Shared(deliver: deliver)
         self.server = server
         self.versions = versions
+        self.encryptsBlocks = encryptsBlocks
         self.timeouts = timeouts
         self.deadline = deadline
         self.logger = logger
@@ -75,7 +78,7 @@ final class ClientHandler: ChannelInboundHandler {
         guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
         session = Session(
             server: server, sessionID: tls.sessionID, leafKey: tls.leafKey, versions: versions, timeouts: timeouts,
-            now: .now())
+            now: .now(), handshakeKey: encryptsBlocks ? X25519PrivateKey() : nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -48,7 +48,7 @@ package struct ClientSession<Ticket> {
     private let sessionID: [UInt8]
     private let leafKey: AuthKey
     private let versions: ClosedRange<UInt16>
-    private let handshakeKey: X25519PrivateKey
+    private let handshakeKey: X25519PrivateKey?
     private let timeouts: SMPClient.Timeouts
 
     private var state = State.awaitingHello
@@ -72,10 +72,11 @@ package struct ClientSession<Ticket> {
     private var entities: [[UInt8]] = []
     private var sealed: [[UInt8]] = []
 
-    /// A session over the TLS session `sessionID`, whose server proved to have `leafKey`.
+    /// A session over the TLS session `sessionID`, whose server proved to have `leafKey`. Without `handshakeKey` nothing but
+    /// TLS encrypts the blocks.
     package init(
         server: SMPServer, sessionID: [UInt8], leafKey: AuthKey, versions: ClosedRange<UInt16>,
-        timeouts: SMPClient.Timeouts, now: NIODeadline, handshakeKey: X25519PrivateKey = X25519PrivateKey()
+        timeouts: SMPClient.Timeouts, now: NIODeadline, handshakeKey: X25519PrivateKey? = X25519PrivateKey()
     ) {
         self.server = server
         self.sessionID = sessionID
@@ -102,12 +103,12 @@ package struct ClientSession<Ticket> {
             let serverKey = try SignedKey.open(hello.signedKey, leaf: leafKey)
             let window = DeliveryWindow(tail: hello.tail)?.common(with: .offered)
             // A relay of ours: TLS encrypts already, a second layer between the same two would only cost time.
-            if window == nil, version >= 11 {
+            if window == nil, version >= 11, let handshakeKey {
                 guard let secret = try? handshakeKey.agree(with: serverKey) else { throw .malformed("session key") }
                 cipher = BlockCipher(sharedSecret: secret, sessionID: sessionID, side: .client)
             }
             let answer = ClientHello(
-                version: version, fingerprint: server.fingerprint, key: window == nil ? handshakeKey.publicKey : nil,
+                version: version, fingerprint: server.fingerprint, key: window == nil ? handshakeKey?.publicKey : nil,
                 tail: window?.encoded() ?? [])
             state = .open(
                 Agreed(

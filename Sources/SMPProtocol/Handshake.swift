@@ -123,22 +123,28 @@ public struct ClientHello: Equatable, Sendable {
     }
 }
 
-/// A relay's key for one connection, signed by its TLS leaf: X.509's SIGNED (RFC 5280, section 4.1.1.3) around a
-/// SubjectPublicKeyInfo.
+/// A relay's key for one connection, signed by its TLS leaf: X.509's SIGNED (RFC 5280, section 4.1.1.3) around a SEQUENCE
+/// that holds only the SubjectPublicKeyInfo. The signature is over that SEQUENCE.
 public enum SignedKey {
     private static let ed25519Algorithm: [UInt8] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70]
     private static let ed448Algorithm: [UInt8] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x71]
 
     /// Signs `key` with the leaf's private key.
     public static func make(_ key: X25519PublicKey, leaf: Ed25519PrivateKey) -> [UInt8] {
-        make(key, signature: leaf.sign(key.spki))
+        make(key, signature: leaf.sign(signedPart(key)))
     }
 
-    /// Puts `key` and the leaf's signature over its SPKI together: 64 bytes of Ed25519 or 114 of Ed448.
+    /// What the leaf signs.
+    public static func signedPart(_ key: X25519PublicKey) -> [UInt8] {
+        let spki = key.spki
+        return [0x30, UInt8(spki.count)] + spki
+    }
+
+    /// Puts `key` and the leaf's signature over its signed part together: 64 bytes of Ed25519 or 114 of Ed448.
     public static func make(_ key: X25519PublicKey, signature: [UInt8]) -> [UInt8] {
         precondition(signature.count == 64 || signature.count == 114, "a leaf signs with Ed25519 or Ed448")
         let algorithm = signature.count == 64 ? ed25519Algorithm : ed448Algorithm
-        let content = key.spki + algorithm + [0x03, UInt8(signature.count + 1), 0] + signature
+        let content = signedPart(key) + algorithm + [0x03, UInt8(signature.count + 1), 0] + signature
         let head: [UInt8] = content.count < 0x80 ? [0x30] : [0x30, 0x81]
         return head + [UInt8(content.count)] + content
     }
@@ -147,20 +153,22 @@ public enum SignedKey {
     public static func open(_ bytes: some Collection<UInt8>, leaf: AuthKey) throws(SMPProtocolError) -> X25519PublicKey
     {
         var reader = DERReader(Array(bytes)[...])
-        guard var content = reader.sequence(), reader.isAtEnd, let spki = content.element(0x30),
+        guard var content = reader.sequence(), reader.isAtEnd, let signed = content.element(0x30),
             let algorithm = content.element(0x30), let bits = content.value(0x03), bits.first == 0, content.isAtEnd
         else { throw .malformed("signed key of the relay") }
         let signature = bits.dropFirst()
         let isValid =
             switch leaf {
             case .ed25519(let key):
-                Array(algorithm) == ed25519Algorithm && key.isValid(signature: signature, for: spki)
+                Array(algorithm) == ed25519Algorithm && key.isValid(signature: signature, for: signed)
             case .ed448(let key):
-                Array(algorithm) == ed448Algorithm && key.isValid(signature: signature, for: spki)
+                Array(algorithm) == ed448Algorithm && key.isValid(signature: signature, for: signed)
             case .x25519: false
             }
         guard isValid else { throw .authentication("the relay's session key") }
-        do { return try X25519PublicKey(spki: spki) } catch { throw .malformed("session key of the relay") }
+        do { return try X25519PublicKey(spki: signed.dropFirst(2)) } catch {
+            throw .malformed("session key of the relay")
+        }
     }
 }
 

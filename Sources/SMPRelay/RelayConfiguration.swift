@@ -30,6 +30,8 @@ public struct RelayConfiguration: Sendable {
     public var handshakeTimeout: TimeAmount = .seconds(10)
     /// A connection that receives from no queue and says nothing for this long is closed.
     public var idleTimeout: TimeAmount = .hours(6)
+    /// Whether our own clients are offered a delivery window; without it they meet a relay like any other.
+    package var offersDeliveryWindow = true
 
     /// A relay on `host` and `port` with its data in `directory`.
     public init(directory: String, host: String = "127.0.0.1", port: Int = 5223) {

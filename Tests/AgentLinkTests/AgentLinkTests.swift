@@ -47,6 +47,29 @@ import Testing
         #expect(window.accepted(4) == 4)
     }
 
+    /// Less and less is sent behind a refusal, and more again while nothing is refused.
+    @Test func fullQueuesNarrowIt() {
+        var window = window(9000)
+        var next: Int64 = 1
+        for allowed in [SendWindow.limit, 64, 32, 16, 8, 8] {
+            #expect(window.allowed == allowed)
+            for id in next..<next + Int64(allowed) { #expect(window.next()?.id == id) }
+            #expect(window.next() == nil)
+            for id in next..<next + Int64(allowed) { window.refused(id) }
+            window.retry()
+            #expect(window.next()?.id == next && window.next() == nil)
+            _ = window.accepted(next)
+            next += 1
+        }
+        var taken = 0
+        while window.allowed < SendWindow.limit, let item = window.next() {
+            _ = window.accepted(item.id)
+            taken += 1
+        }
+        // 8 + 9 + …, less the one that the last retry brought.
+        #expect(window.allowed == SendWindow.limit && taken == (8..<SendWindow.limit).reduce(0, +) - 1)
+    }
+
     @Test func disconnectionRepeatsTheUnanswered() {
         var window = window(3)
         for _ in 1...3 { _ = window.next() }

@@ -59,9 +59,8 @@ import Testing
         var dice: Dice
 
         mutating func restartRelay() async throws {
-            await relay.relay.shutdown()
-            relay.relay = try await startRelay(relay.directory.appendingPathComponent("relay").path, group: relay.group)
-            forwarder.target(relay.relay.port)
+            try await relay.restart()
+            forwarder.target(relay.port)
         }
     }
 
@@ -69,7 +68,7 @@ import Testing
         seed: UInt64, rounds: Int, mayLoseBulk: Bool = false, _ trouble: (inout World, Int) async throws -> Void
     ) async throws {
         try await withRelay { relay in
-            let forwarder = try await Forwarder.start(to: relay.relay.port, seed: seed, group: relay.group)
+            let forwarder = try await Forwarder.start(to: relay.port, seed: seed, group: relay.group)
             let address = try forwarder.address(of: relay.address)
             func peer(_ name: String, _ seed: UInt64) throws -> ChaosPeer {
                 try ChaosPeer(
@@ -101,7 +100,7 @@ import Testing
             await alice.stop()
             await bob.stop()
             try await forwarder.close()
-            if world.relay.relay !== relay.relay { await world.relay.relay.shutdown() }
+            relay = world.relay
         }
     }
 

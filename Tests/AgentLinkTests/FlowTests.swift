@@ -153,10 +153,14 @@ import Testing
     /// A sender that waits for room is released when its connection is deleted, also while the relay is away.
     @Test(.timeLimit(.minutes(1))) func deletedWhileASenderWaits() async throws {
         try await withRelay { relay in
-            let (alice, bob) = (try await relay.party("alice"), try await relay.party("bob"))
+            let forwarder = try await Forwarder.start(to: relay.port, seed: 1, group: relay.group)
+            let address = try forwarder.address(of: relay.address)
+            let alice = try await relay.party("alice", address: address)
+            let bob = try await relay.party("bob", address: address)
             let (a, _) = try await connected(alice, bob, kind: .file)
             await bob.link.stop()
-            await relay.shutdown()
+            forwarder.target(1)
+            forwarder.cutAll()
             try await alice.down()
             let sender = Task { try await alice.link.sendBulk([Array(" x.msg.file 1".utf8)], on: a) }
             try await Task.sleep(for: .milliseconds(50))
@@ -164,6 +168,7 @@ import Testing
             await alice.link.wake(a)
             await #expect(throws: AgentLinkError.noConnection) { _ = try await sender.value }
             await alice.link.stop()
+            try await forwarder.close()
         }
     }
 

@@ -200,11 +200,12 @@ extension AgentStore {
 
 extension TestRelay {
     func party(
-        _ name: String, address: String? = nil, bootID: String = "test", isFast: Bool = true
+        _ name: String, address: String? = nil, bootID: String = "test", isFast: Bool = true,
+        versions: ClosedRange<UInt16> = SMP.clientVersions
     ) async throws -> Party {
         try await Party(
             directory.appendingPathComponent("\(name).db").path, relay: address ?? self.address, bootID: bootID,
-            isFast: isFast, group: group)
+            isFast: isFast, versions: versions, group: group)
     }
 }
 
@@ -214,13 +215,17 @@ final class Party: Sendable {
     let link: AgentLink
     private let events: Events
 
-    init(_ path: String, relay: String, bootID: String, isFast: Bool, group: any EventLoopGroup) async throws {
+    init(
+        _ path: String, relay: String, bootID: String, isFast: Bool, versions: ClosedRange<UInt16>,
+        group: any EventLoopGroup
+    ) async throws {
         database = try ProfileDatabase(path: path)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         var configuration = AgentLink.Configuration(
             servers: [try SMPServer(relay)], bootID: bootID, isBulk: { $0.starts(with: Array(" x.msg.file ".utf8)) })
         configuration.makesSenderSecuredQueues = isFast
+        configuration.versions = versions
         link = AgentLink(database: database, configuration: configuration, group: group, logger: logger)
         events = Events(link)
         try await link.start()

@@ -8,49 +8,11 @@ import Testing
 
 /// The client and our relay against each other.
 @Suite("Client and relay") struct RelayTests {
-    /// A queue and its keys.
-    private struct Queue {
-        let ids: ServerResponse.QueueIDs
-        let recipient: Authorization
-        let sender: Authorization
-        let senderKey: AuthKey
-        let box: BoxKey
-    }
-
     private func start(_ directory: TemporaryDirectory, password: String? = nil) async throws -> (Relay, SMPServer) {
         var configuration = RelayConfiguration(directory: directory.path, port: 0)
         configuration.createPassword = password
         let relay = try await Relay.start(configuration, group: MultiThreadedEventLoopGroup.singleton, logger: quiet)
         return (relay, try SMPServer(relay.address))
-    }
-
-    private func connect(_ server: SMPServer, versions: ClosedRange<UInt16> = 9...18) async throws -> SMPClient {
-        try await SMPClient.connect(
-            to: server, on: MultiThreadedEventLoopGroup.singleton, versions: versions, logger: quiet)
-    }
-
-    private func makeQueue(_ client: SMPClient, signing: Bool, password: String? = nil) async throws -> Queue {
-        let (recipient, recipientKey) = Self.key(signing)
-        let (sender, senderKey) = Self.key(signing)
-        let agreement = X25519PrivateKey()
-        let new = ClientCommand.NewQueue(
-            recipientKey: recipientKey, agreementKey: agreement.publicKey, password: password)
-        let answer = try await client.perform(.new(new), entity: [], authorization: recipient)
-        guard case .ids(let ids) = answer else { throw Unexpected(answer: answer.name) }
-        return Queue(
-            ids: ids, recipient: recipient, sender: sender, senderKey: senderKey,
-            box: try BoxKey(agreement, ids.serverKey))
-    }
-
-    private struct Unexpected: Error { let answer: String }
-
-    private static func key(_ signing: Bool) -> (Authorization, AuthKey) {
-        if signing {
-            let key = Ed25519PrivateKey()
-            return (.ed25519(key), .ed25519(key.publicKey))
-        }
-        let key = X25519PrivateKey()
-        return (.x25519(key), .x25519(key.publicKey))
     }
 
     @Test(
@@ -62,7 +24,7 @@ import Testing
         let recipient = try await connect(server, versions: version...version)
         let sender = try await connect(server)
         #expect(recipient.version == version && sender.version == 14)
-        let queue = try await makeQueue(recipient, signing: signing)
+        let queue = try await TestQueue.make(recipient, signing: signing)
         let secured = try await sender.perform(
             .secureBySender(queue.senderKey), entity: queue.ids.senderID, authorization: queue.sender)
         #expect(secured == .ok)
@@ -77,7 +39,7 @@ import Testing
         for await push in recipient.pushes {
             guard case .message(let id, let sealed) = push.event,
                 case .message(_, let notify, let body) = try Delivery.open(sealed, key: queue.box, messageID: id)
-            else { throw Unexpected(answer: "push") }
+            else { throw UnexpectedAnswer(name: "push") }
             #expect(push.entity == queue.ids.recipientID)
             #expect(body.count == 16_043 && body.last == UInt8(received) && notify == (received == 0))
             received += 1
@@ -96,7 +58,7 @@ import Testing
         let directory = TemporaryDirectory()
         let (relay, server) = try await start(directory)
         let (first, second) = (try await connect(server), try await connect(server))
-        let queue = try await makeQueue(first, signing: false)
+        let queue = try await TestQueue.make(first, signing: false)
         let answer = try await second.perform(
             .subscribe, entity: queue.ids.recipientID, authorization: queue.recipient)
         #expect(answer == .ok)
@@ -114,10 +76,10 @@ import Testing
         let directory = TemporaryDirectory()
         let (relay, server) = try await start(directory, password: "secret")
         let client = try await connect(server)
-        await #expect(throws: Unexpected.self) { try await makeQueue(client, signing: true) }
-        let queue = try await makeQueue(client, signing: false, password: "secret")
-        let stranger = Self.key(false).0
-        for authorization in [stranger, Self.key(true).0] {
+        await #expect(throws: UnexpectedAnswer.self) { try await TestQueue.make(client, signing: true) }
+        let queue = try await TestQueue.make(client, signing: false, password: "secret")
+        let stranger = TestQueue.key(false).0
+        for authorization in [stranger, TestQueue.key(true).0] {
             let answer = try await client.perform(
                 .subscribe, entity: queue.ids.recipientID, authorization: authorization)
             #expect(answer == .error(.auth))
@@ -145,8 +107,8 @@ import Testing
         let directory = TemporaryDirectory()
         let (relay, server) = try await start(directory)
         let client = try await connect(server)
-        var queues: [Queue] = []
-        for _ in 0..<30 { queues.append(try await makeQueue(client, signing: false)) }
+        var queues: [TestQueue] = []
+        for _ in 0..<30 { queues.append(try await TestQueue.make(client, signing: false)) }
         let again = try await connect(server)
         let answers = queues.map { queue in
             again.submit(.subscribe, entity: queue.ids.recipientID, authorization: queue.recipient)

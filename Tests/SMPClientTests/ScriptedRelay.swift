@@ -116,7 +116,7 @@ private final class ScriptHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard let tls = event as? TLSSession, let credentials = tls.credentials else { return }
         sessionID = tls.sessionID
-        guard let signature = try? credentials.sign(key.publicKey.spki) else { return }
+        guard let signature = try? credentials.sign(SignedKey.signedPart(key.publicKey)) else { return }
         let hello = ServerHello(
             versions: script.versions, sessionID: sessionID, chain: credentials.chain,
             signedKey: SignedKey.make(key.publicKey, signature: signature))

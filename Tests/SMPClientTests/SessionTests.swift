@@ -25,7 +25,9 @@ private struct Talk {
     var relay = BlockCipher()
     var version: UInt16 = 14
 
-    init(versions: ClosedRange<UInt16> = 9...18, timeouts: SMPClient.Timeouts = .init()) throws {
+    init(
+        versions: ClosedRange<UInt16> = 9...18, timeouts: SMPClient.Timeouts = .init(), withKey: Bool = true
+    ) throws {
         leaf = try Ed25519PrivateKey(seed: run(0x20))
         clientKey = try X25519PrivateKey(raw: run(0x40))
         serverKey = try X25519PrivateKey(raw: run(0x60))
@@ -33,7 +35,7 @@ private struct Talk {
         session = Session(
             server: SMPServer(fingerprint: Self.fingerprint, hosts: ["relay.example"], port: nil),
             sessionID: Self.sessionID, leafKey: .ed25519(leaf.publicKey), versions: versions, timeouts: timeouts,
-            now: .uptimeNanoseconds(0), handshakeKey: clientKey)
+            now: .uptimeNanoseconds(0), handshakeKey: withKey ? clientKey : nil)
     }
 
     /// A talk whose handshake is done.
@@ -120,6 +122,18 @@ private let messageText = "MSG \u{3}abcbody"
         #expect(block.dropFirst(2 + length).allSatisfy { $0 == UInt8(ascii: "#") } && block.count == SMP.blockSize)
         #expect(talk.session.agreed?.version == version)
         #expect(talk.session.agreed?.serverKey == talk.serverKey.publicKey)
+    }
+
+    @Test("Without a key of ours, byte for byte", arguments: [(9, ""), (14, "46"), (18, "4630")] as [(UInt16, String)])
+    func helloWithoutKey(version: UInt16, end: String) throws {
+        var talk = try Talk(withKey: false)
+        let block = try talk.agree(talk.hello(4...version))
+        let content = "00" + Hex.encode([UInt8(version)]) + "20" + Hex.encode(Talk.fingerprint) + end
+        let length = content.count / 2
+        #expect(Hex.encode(block.prefix(2 + length)) == "00" + Hex.encode([UInt8(length)]) + content)
+        // The blocks that follow are only padded.
+        #expect(try talk.submit(.ping, entity: [], authorization: Authorization.none))
+        #expect(try talk.commands() == [["PING"]])
     }
 
     @Test("A relay that speaks more than we do gets our highest version") func newerRelay() throws {

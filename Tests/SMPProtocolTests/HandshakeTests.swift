@@ -5,10 +5,10 @@ import WireFormat
 
 @Suite("Handshake") struct HandshakeTests {
     static let signature =
-        "fa60d83de7b480b4a5b93da33217966742fabe96b5c9140afac1c9eeb843633a"
-        + "81bf4ef3d0bdb302243de367eedb06f292a229513fcdee346560561c8c555400"
-    /// SEQ of 118 bytes, in the short form of a length.
-    static let signedKey = "3076" + Fixture.serverSPKI + "300506032b6570" + "034100" + signature
+        "146f482c37ea11de38ab8f5a880754fe2c9343a097f63d57ad6193a8572b09c2"
+        + "0aa79adbb1ee2ec17c07796de792d3f67347a5b587f7b8147752b8412069f60d"
+    /// SEQ of 120 bytes, in the short form of a length.
+    static let signedKey = "3078" + "302c" + Fixture.serverSPKI + "300506032b6570" + "034100" + signature
 
     @Test("The relay's hello, byte for byte") func serverHello() throws {
         let hello = ServerHello(
@@ -59,11 +59,22 @@ import WireFormat
         #expect(try SignedKey.open(bytes(Self.signedKey), leaf: leaf) == Fixture.server.publicKey)
     }
 
+    @Test("What an unmodified smp-server 6.5.3 sent, signed by its leaf") func signedKeyOfAnUnmodifiedServer() throws {
+        let leaf = try AuthKey(
+            spki: bytes("302a300506032b65700321000d2a5f3f8277ef06d684c5258e7dd90c6589cdc0d60215b4ef9a5b80256edc64"))
+        let signed = bytes(
+            "3078302c302a300506032b656e032100ee73f40d10b10306ea18af77fd28ead29cb393f39e2d7ece976d7ba35fee5569"
+                + "300506032b65700341001f01d17d36e8df810276e8f760d611911ad5607f2cafda860aed3288a4330708"
+                + "fbb4c4ba15bcb7dc2ada315958be0c528601cc4fff0429ae4af1539e5ec8e706")
+        let key = try SignedKey.open(signed, leaf: leaf)
+        #expect(Hex.encode(key.raw) == "ee73f40d10b10306ea18af77fd28ead29cb393f39e2d7ece976d7ba35fee5569")
+    }
+
     @Test("Ed448's signed key has a long length") func signedKeyOfEd448() throws {
         let signed = SignedKey.make(Fixture.server.publicKey, signature: [UInt8](repeating: 0, count: 114))
-        let head = "3081a8" + Fixture.serverSPKI + "300506032b6571" + "037300"
+        let head = "3081aa" + "302c" + Fixture.serverSPKI + "300506032b6571" + "037300"
         #expect(Hex.encode(signed.prefix(head.count / 2)) == head)
-        #expect(signed.count == 171)
+        #expect(signed.count == 173)
         let leaf = AuthKey.ed448(try Ed448PublicKey(raw: [UInt8](repeating: 1, count: 57)))
         #expect(throws: SMPProtocolError.authentication("the relay's session key")) {
             try SignedKey.open(signed, leaf: leaf)

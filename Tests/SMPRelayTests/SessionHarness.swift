@@ -79,12 +79,12 @@ final class TestClient {
             hub: harness.hub, connection: connection, identity: harness.identity, sessionID: sessionID,
             password: harness.password)
         hello = try session.hello()
-        // u16 min, u16 max, S(sessionId), N[L(cert)], L(signedKey): the key's SPKI begins after SEQ and its length.
+        // u16 min, u16 max, S(sessionId), N[L(cert)], L(signedKey): the key's SPKI begins after two SEQs and lengths.
         var reader = WireReader(try WireReader.unpad(hello[...]))
         _ = try reader.take(4)
         _ = try reader.short()
         _ = try reader.list { part throws(WireError) in try part.long() }
-        serverKey = try X25519PublicKey(spki: try reader.long().dropFirst(2).prefix(44))
+        serverKey = try X25519PublicKey(spki: try reader.long().dropFirst(4).prefix(44))
         key = withKey ? X25519PrivateKey() : nil
         var answer = WireWriter()
         answer.u16(version)

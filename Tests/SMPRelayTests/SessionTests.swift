@@ -19,10 +19,11 @@ import WireFormat
         let signed = Array(try reader.long())
         // The delivery window, in bytes that other clients leave alone: "SXFW", length, 128 messages, queues are bound.
         #expect(Array(reader.rest()) == Array("SXFW".utf8) + [3, 0, 128, 1])
-        #expect(Array(signed[0..<2]) == [0x30, 118])
-        let key = Array(signed[2..<46])
-        #expect(Array(signed[46..<56]) == [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 0x03, 65, 0])
-        #expect(relay.leaf.publicKey.isValid(signature: signed[56...], for: key))
+        // The leaf signs the SEQUENCE around the key's SPKI.
+        #expect(Array(signed[0..<4]) == [0x30, 120, 0x30, 44])
+        let key = Array(signed[2..<48])
+        #expect(Array(signed[48..<58]) == [0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 0x03, 65, 0])
+        #expect(relay.leaf.publicKey.isValid(signature: signed[58...], for: key))
     }
 
     @Test(

@@ -199,6 +199,8 @@ actor SendRunner: TransferRunner {
             isFull = full
             await store()
         case .relay(let isDown):
+            // One that was killed may have lost what it had taken, which nobody would miss: x.file.done once more asks.
+            if self.isDown, !isDown { await apply(machine.handle(.probe)) }
             self.isDown = isDown
             if !isDown { unblock() }
             await store()

@@ -96,9 +96,10 @@ final class RelayConnection: ChannelDuplexHandler {
         guard let connection, let credentials = tls.credentials else { return close() }
         let identity = RelayIdentity(
             chain: credentials.chain, fingerprint: credentials.fingerprint, sign: { try? credentials.sign($0) })
-        let session = RelaySession(
+        var session = RelaySession(
             hub: hub, connection: connection, identity: identity, sessionID: tls.sessionID,
             password: configuration.createPassword.map { Array($0.utf8) })
+        session.offersWindow = configuration.offersDeliveryWindow
         do throws(RelaySession.Failure) {
             let hello = try session.hello()
             self.session = session

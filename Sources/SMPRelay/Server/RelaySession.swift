@@ -44,6 +44,8 @@ package struct RelaySession {
     let password: [UInt8]?
     let sessionKey = X25519PrivateKey()
     var authorizer: Authorizer
+    /// Whether the hello offers a delivery window.
+    var offersWindow = true
     /// Agreements with clients behind a proxy.
     var forwardedBoxes: [X25519PublicKey: BoxKey] = [:]
     /// Queues whose SEND and ACK are authorized by this connection, with the key that showed it.
@@ -85,7 +87,7 @@ package struct RelaySession {
         guard let signedKey = identity.signed(sessionKey.publicKey) else { throw .identity }
         let hello = ServerHello(
             versions: SMP.relayVersions, sessionID: sessionID, chain: identity.chain, signedKey: signedKey,
-            tail: DeliveryWindow.offered.encoded())
+            tail: offersWindow ? DeliveryWindow.offered.encoded() : [])
         do { return try WireWriter.pad(hello.encoded(), to: SMP.blockSize) } catch { throw .identity }
     }
 
@@ -177,7 +179,7 @@ package struct RelaySession {
         guard let content = try? WireReader.unpad(block[...]), let hello = try? ClientHello(content),
             SMP.relayVersions.contains(hello.version), hello.fingerprint == identity.fingerprint
         else { throw .handshake }
-        let window = DeliveryWindow(tail: hello.tail)?.common(with: .offered)
+        let window = offersWindow ? DeliveryWindow(tail: hello.tail)?.common(with: .offered) : nil
         if let window { hub.open(connection, window: Int(window.messages)) }
         guard let key = hello.key else { return Agreed(version: hello.version, window: window) }
         guard let secret = try? sessionKey.agree(with: key) else { throw .handshake }

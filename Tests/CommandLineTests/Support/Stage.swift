@@ -2,6 +2,9 @@ import Glibc
 import Testing
 
 /// A temporary directory with a relay and people, each with a home of their own. Everything goes at the end.
+///
+/// `SXFILE_TEST_SERVER` names a server that stands in for the relay: the same tests over either.
+/// `SXFILE_TEST_SERVER_RESTART` is the command that starts it again, with what it has stored.
 final class Stage {
     let directory: String
     let program: String
@@ -30,6 +33,12 @@ final class Stage {
 
     /// Starts the relay, the second time at the same port with the same data.
     func startRelay(quota: String? = nil) async throws {
+        if quota == nil, let server = getenv("SXFILE_TEST_SERVER") {
+            let isRestart = !address.isEmpty
+            address = String(cString: server)
+            if isRestart, let command = getenv("SXFILE_TEST_SERVER_RESTART") { try #require(system(command) == 0) }
+            return
+        }
         let host = network == nil ? "127.0.0.1" : Namespaces.relayAddress
         var words = ["relay", "--listen", "\(host):\(port)", "--data", directory + "/relay"]
         if let quota { words += ["--quota", quota] }
