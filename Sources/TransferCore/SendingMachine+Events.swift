@@ -147,11 +147,13 @@ extension SendingMachine {
         guard want.number > wantNumber else { return [] }
         wantNumber = want.number
         let wanted = want.ranges.clipped(to: plan.count ?? UInt64.max)
-        var onItsWay = log.chunks(above: want.seen)
+        let frames = want.frames ?? 0
+        // Once x.file.done has come by the direct connection, nobody waits for what a relay may have lost.
+        let isAtEnd = if case .underWayDirectly(let frame) = done { frame <= frames } else { false }
+        var onItsWay = isAtEnd ? ChunkRanges() : log.chunks(above: want.seen)
         log.forget(upTo: want.seen)
         underWay = underWay.filter { onItsWay.contains($0.key) && wanted.contains($0.key) }
         // What the recipient does not want it has; what it had not taken when it wrote this still comes.
-        let frames = want.frames ?? 0
         direct = direct.filter { $0.value > frames && wanted.contains($0.key) }
         for chunk in direct.keys { onItsWay.insert(chunk) }
         reading = reading.intersection(wanted)

@@ -395,7 +395,10 @@ struct Simulation {
             tellRecipient(
                 .chunk(chunk, length: plan.place(of: chunk)?.length ?? 0, hash: hash, lane: .direct))
             if writes.count > before { opened = chunk } else { framesOpen[chunk] = nil }
-        case .done(let mark): tellRecipient(.done(mark, lane: .direct))
+        case .done(let mark):
+            // From here on what the relay still holds may be sent again.
+            budget += chunksWithTheRelay.count
+            tellRecipient(.done(mark, lane: .direct))
         case .cancel: break
         }
         highestFrame = number
@@ -404,6 +407,12 @@ struct Simulation {
     }
 
     private var highestFrame: Int64 = 1
+
+    private var chunksWithTheRelay: Set<UInt64> {
+        var chunks = Set(assembly.keys)
+        for case .segment(let chunk, _, _, _, _) in (outbox + queue).map(\.body) { chunks.insert(chunk) }
+        return chunks
+    }
 
     /// The chunk of an open frame is written, or damaged.
     private mutating func close(_ chunk: UInt64) {

@@ -86,6 +86,13 @@ import TransferCore
         }
     }
 
+    @Test("what a relay loses is made good on a direct connection that stays")
+    func lostByTheRelay() throws {
+        for seed in 1...200 as ClosedRange<UInt64> {
+            expectComplete(try run(60, seed, Weather(loss: 20, directUp: 100)), seed)
+        }
+    }
+
     @Test func aChunkDamagedOnTheDirectLaneIsWantedAgain() throws {
         for seed in 1...50 as ClosedRange<UInt64> {
             let simulation = try run(40, seed, Weather(damage: 5, directUp: 100))

@@ -90,7 +90,11 @@ extension ReceiveRunner {
             report()
         case .message(let bytes):
             _ = direct.take()
-            if case .done(let mark) = Incoming(bytes) { await apply(machine.handle(.done(mark, lane: .direct))) }
+            if case .done(let mark) = Incoming(bytes) {
+                await apply(machine.handle(.done(mark, lane: .direct)))
+                // A relay that is down delivers nothing that would be waited for.
+                if isDown, !machine.causes.isEmpty { await acknowledge() }
+            }
             port.rendezvous?.taken()
         case .chunk(let header, let buffer): await take(header, buffer, attempt)
         case .down(let error):

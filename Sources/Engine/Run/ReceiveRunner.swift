@@ -17,7 +17,7 @@ actor ReceiveRunner: TransferRunner {
     var port: DirectPort
     var direct = DirectIntake()
     private var meter = RateMeter()
-    private var isDown = false
+    var isDown = false
     var isWithoutSpace = false
     /// A chunk waits for room.
     private var isHolding = false
