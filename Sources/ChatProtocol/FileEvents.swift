@@ -155,12 +155,15 @@ public struct DirectOffer: Hashable, Sendable {
     public var identity: [UInt8]
     /// The pre-shared key, 32 bytes.
     public var key: [UInt8]
+    /// The identity in the other side's x.file.direct that this one answers, 16 bytes; nil if it answers none.
+    public var answers: [UInt8]?
 
     /// An offer of these parts.
-    public init(endpoints: [Endpoint], identity: [UInt8], key: [UInt8]) {
+    public init(endpoints: [Endpoint], identity: [UInt8], key: [UInt8], answers: [UInt8]? = nil) {
         self.endpoints = endpoints
         self.identity = identity
         self.key = key
+        self.answers = answers
     }
 
     init(_ json: JSONValue) throws(ChatProtocolError) {
@@ -178,17 +181,25 @@ public struct DirectOffer: Hashable, Sendable {
         guard let identity = members["identity"]?.base64(16), let key = members["key"]?.base64(32) else {
             throw .invalid("key", event: "x.file.direct")
         }
-        self.init(endpoints: endpoints, identity: identity, key: key)
+        var answers: [UInt8]?
+        if let value = members["answers"] {
+            answers = value.base64(16)
+            guard answers != nil else { throw .invalid("answered identity", event: "x.file.direct") }
+        }
+        self.init(endpoints: endpoints, identity: identity, key: key, answers: answers)
     }
 
     func json() throws(ChatProtocolError) -> JSONValue {
         guard endpoints.count <= ChatLimits.endpoints else {
             throw .invalid("list of endpoints", event: "x.file.direct")
         }
-        guard identity.count == 16, key.count == 32 else { throw .invalid("key", event: "x.file.direct") }
-        return .object([
+        guard identity.count == 16, key.count == 32, answers?.count ?? 16 == 16 else {
+            throw .invalid("key", event: "x.file.direct")
+        }
+        let members = [
             JSONMember("endpoints", .array(endpoints.map { .string($0.text) })),
             JSONMember("identity", .string(Base64.encode(identity))), JSONMember("key", .string(Base64.encode(key))),
-        ])
+        ]
+        return .object(members + (answers.map { [JSONMember("answers", .string(Base64.encode($0)))] } ?? []))
     }
 }

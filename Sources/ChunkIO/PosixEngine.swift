@@ -170,6 +170,14 @@ package final class Wake: Sendable {
         precondition(descriptor >= 0, "the process has no file descriptor left for its own threads")
     }
 
+    /// nil when the process has no file descriptor left.
+    package static func make() -> Wake? {
+        let descriptor = sxfile_event_descriptor()
+        return descriptor >= 0 ? Wake(descriptor: descriptor) : nil
+    }
+
+    private init(descriptor: CInt) { self.descriptor = descriptor }
+
     deinit { close(descriptor) }
 
     package func signal() {

@@ -48,14 +48,20 @@ final class DirectConnection: Sendable {
     }
 
     let mail = Guarded(Mail())
-    let wake = Wake()
+    let wake: Wake
     private let event: @Sendable (DirectConnection, Event) -> Void
 
     /// Starts a connection; `event` is called on its thread.
+    ///
+    /// nil, and an accepted socket closed, when the process has no descriptor left.
     static func start(
         _ start: Start, key: DirectKey, event: @escaping @Sendable (DirectConnection, Event) -> Void
-    ) -> DirectConnection {
-        let connection = DirectConnection(event: event)
+    ) -> DirectConnection? {
+        guard let wake = Wake.make() else {
+            if case .accepted(let descriptor) = start { close(descriptor) }
+            return nil
+        }
+        let connection = DirectConnection(wake: wake, event: event)
         let begins = startThread(named: "sxfile-direct") { connection.work(start, key) }
         if !begins {
             if case .accepted(let descriptor) = start { close(descriptor) }
@@ -64,7 +70,10 @@ final class DirectConnection: Sendable {
         return connection
     }
 
-    private init(event: @escaping @Sendable (DirectConnection, Event) -> Void) { self.event = event }
+    private init(wake: Wake, event: @escaping @Sendable (DirectConnection, Event) -> Void) {
+        self.wake = wake
+        self.event = event
+    }
 
     /// Hands over one frame, with a chunk's bytes behind `message` if it is a chunk's header. What is handed over after the
     /// end is dropped.

@@ -33,7 +33,6 @@ public final class DirectRendezvous: Sendable {
         var candidates: [ObjectIdentifier: DirectConnection] = [:]
         var chosen: DirectConnection?
         var listener: DirectListener?
-        var hasDialled = false
         var isClosed = false
         var isDown = false
     }
@@ -62,13 +61,9 @@ public final class DirectRendezvous: Sendable {
 
     deinit { close() }
 
-    /// Dials the other side's endpoints, once; those that are not to be dialled are the caller's to leave out.
+    /// Dials the other side's endpoints; those that are not to be dialled are the caller's to leave out.
     public func dial(_ endpoints: [Endpoint], key: DirectKey) {
-        let isFirst = state.withLock { state in
-            defer { state.hasDialled = true }
-            return !state.hasDialled && !state.isClosed && state.chosen == nil
-        }
-        guard isFirst else { return }
+        guard state.withLock({ !$0.isClosed && $0.chosen == nil }) else { return }
         for endpoint in endpoints.prefix(Self.endpointLimit) { begin(.dial(endpoint), key) }
     }
 
@@ -116,20 +111,14 @@ public final class DirectRendezvous: Sendable {
 
     private func begin(_ start: DirectConnection.Start, _ key: DirectKey) {
         let isAccepted = if case .accepted = start { true } else { false }
-        let settled = Guarded(!isAccepted)
         let connection = DirectConnection.start(start, key: key) { [weak self] connection, event in
-            switch event {
-            case .opened, .closed:
-                // An accepted caller counts as pending until its handshake has ended.
-                let isNew = settled.withLock { settled in
-                    defer { settled = true }
-                    return !settled
-                }
-                if isNew { self?.state.withLock { $0.listener }?.settled() }
-            case .message, .chunk: break
-            }
+            if case .closed = event, isAccepted { self?.state.withLock { $0.listener }?.settled() }
             guard let self else { return connection.cancel() }
             self.take(event, from: connection)
+        }
+        guard let connection else {
+            if isAccepted { state.withLock { $0.listener }?.settled() }
+            return
         }
         let isUnwanted = state.withLock { state in
             guard !state.isClosed, state.chosen == nil else { return state.chosen !== connection }

@@ -29,6 +29,8 @@ struct LaneLoop: ~Copyable {
     private var written = 0
     private var lastProgress = LaneClock.now
     private var isBlocked = false
+    /// What is on its way may take until then, once this side finishes.
+    private var farewellEnds: Int64?
 
     init(_ socket: consuming DirectSocket, of connection: DirectConnection) {
         LaneSocket.watch(socket.descriptor)
@@ -59,10 +61,11 @@ struct LaneLoop: ~Copyable {
     mutating func run() throws(DirectError) {
         while true {
             let (isCancelled, isFinishing) = collect()
-            if isCancelled { return }
+            if isFinishing, farewellEnds == nil { farewellEnds = LaneClock.now + FrameLimits.farewell }
+            if isCancelled || isLate { return }
             let canWriteMore = try write()
             let readsMore = try read()
-            if isFinishing, next == outgoing.count { return farewell() }
+            if isFinishing, next == outgoing.count { return try farewell() }
             if canWriteMore || readsMore { continue }
             try wait()
         }
@@ -89,7 +92,8 @@ struct LaneLoop: ~Copyable {
         var events: Int16 = 0
         if wantsInput { events |= Int16(POLLIN) }
         if isSending { events |= Int16(POLLOUT) }
-        let deadline = isSending ? lastProgress + FrameLimits.stall : nil
+        let stalled = isSending ? lastProgress + FrameLimits.stall : nil
+        let deadline = [stalled, farewellEnds].compactMap { $0 }.min()
         // An error of a socket that nothing is wanted of shows when something is.
         let descriptor = events == 0 ? -1 : socket.descriptor
         _ = try LaneSocket.wait(for: descriptor, events, until: deadline, connection.wake, "sending")
@@ -131,21 +135,21 @@ struct LaneLoop: ~Copyable {
     }
 
     /// Everything is handed to the kernel: says goodbye, and lets the other side read it before the socket goes.
-    private mutating func farewell() {
+    private mutating func farewell() throws(DirectError) {
         socket.endOutput()
-        let deadline = LaneClock.now + FrameLimits.farewell
         var waste = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
+        while !isLate, !connection.mail.withLock({ $0.isCancelled }) {
             switch waste.withUnsafeMutableBytes({ socket.read(into: $0) }) {
             case .done: continue
             case .wantsRead: break
             case .wantsWrite, .ended, .failed: return
             }
-            let ready = try? LaneSocket.wait(
-                for: socket.descriptor, Int16(POLLIN), until: deadline, connection.wake, "closing")
-            guard ready != nil else { return }
+            _ = try LaneSocket.wait(
+                for: socket.descriptor, Int16(POLLIN), until: farewellEnds, connection.wake, "closing")
         }
     }
+
+    private var isLate: Bool { farewellEnds.map { LaneClock.now >= $0 } ?? false }
 
     // MARK: - In
 

@@ -48,7 +48,10 @@ public struct ChunkPlan: Hashable, Sendable {
     public func place(of number: UInt64) -> ChunkPlace? {
         guard number >= 1, number - 1 <= Self.largestSize / step else { return nil }
         let offset = (number - 1) * step
-        guard let size else { return ChunkPlace(number: number, offset: offset, length: chunkSize) }
+        guard let size else {
+            guard offset <= Self.largestSize - step else { return nil }
+            return ChunkPlace(number: number, offset: offset, length: chunkSize)
+        }
         guard offset < size else { return nil }
         return ChunkPlace(number: number, offset: offset, length: Int(min(step, size - offset)))
     }

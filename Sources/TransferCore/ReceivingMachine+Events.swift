@@ -211,13 +211,9 @@ extension ReceivingMachine {
     mutating func acknowledge(seen: Int64) -> [Action] {
         switch state {
         case .active:
-            var ranges = missingRanges
-            for chunk in writing.keys { ranges.remove(chunk) }
-            // Nothing is missing: everything behind the end.
-            if ranges.isEmpty { ranges.insert(max(progress.highest, writing.keys.max() ?? 0) + 1...UInt64.max) }
-            let want = Want(
-                number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: ranges.coalesced(to: Want.mostRanges))
-            lastWant = want
+            let want = Want(number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: missingRanges)
+            // A want that has a cause says more than this one, though it says the same.
+            lastWant = Want(number: want.number, seen: 0, ranges: want.ranges)
             return [.store, .want(want)]
         case .offered, .accepted, .finishing, .ended: return []
         }
@@ -249,7 +245,7 @@ extension ReceivingMachine {
             shortChunk = nil
         }
         done = mark
-        if !isWhole { causes.insert(.done) }
+        if !isWhole { causes.insert(lane == .direct ? .directDone : .done) }
         actions += evaluate()
         return actions
     }
@@ -313,8 +309,9 @@ extension ReceivingMachine {
         }
         guard !causes.isEmpty, let seen = drainedAt else { return [] }
         let ranges = missingRanges
-        // What came damaged twice by the direct lane is wanted twice, though nothing else has changed.
-        let repeats = causes.contains(.damaged)
+        // Causes that make the same words say more: what came damaged twice by the direct lane is wanted twice, x.file.done
+        // there ends the waiting for a relay, and the last want may have gone with a direct connection.
+        let repeats = !causes.isDisjoint(with: [.damaged, .directDone, .directBroke])
         causes = []
         if !repeats, let lastWant, lastWant.seen == seen, lastWant.ranges == ranges { return [.store] }
         let want = Want(number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: ranges)

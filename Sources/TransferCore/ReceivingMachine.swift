@@ -103,6 +103,8 @@ public struct ReceivingMachine: Sendable {
         public static let overflow = Causes(rawValue: 16)
         /// x.file.done came and chunks are missing.
         public static let done = Causes(rawValue: 32)
+        /// It came by the direct lane.
+        public static let directDone = Causes(rawValue: 64)
     }
 
     /// Where the transfer stands.

@@ -51,7 +51,7 @@ import Testing
             #expect(await meeting.senderTold.wait { _ in closed.withLock { $0 != nil } })
             if case .handshake = closed.withLock({ $0 }) {} else { Issue.record("\(String(describing: closed))") }
             #expect(meeting.senderTold.events.isEmpty)
-            connection?.cancel()
+            connection??.cancel()
             // The right one is still welcome.
             meeting.meet()
             #expect(await meeting.senderTold.wait { $0.events == ["up"] })
@@ -80,6 +80,37 @@ import Testing
         #expect(await meeting.senderTold.wait { $0.events == ["up"] })
     }
 
+    @Test func `a sender that opens connections and never says go gets eight`() async throws {
+        let meeting = Meeting(senderListensOn: [], recipientListensOn: [Meeting.loopback[0]])
+        let opened = Guarded(0)
+        let closed = Guarded(0)
+        let connections = (0..<20).map { _ in
+            DirectConnection.start(.dial(meeting.recipient.endpoints[0]), key: meeting.recipient.key) { _, event in
+                if case .opened = event { opened.withLock { $0 += 1 } }
+                if case .closed = event { closed.withLock { $0 += 1 } }
+            }
+        }
+        #expect(await meeting.recipientTold.wait { _ in closed.withLock { $0 } == 12 })
+        #expect(opened.withLock { $0 } == DirectListener.pendingLimit)
+        meeting.recipient.close()
+        #expect(await meeting.recipientTold.wait { _ in closed.withLock { $0 } == 20 })
+        for connection in connections { connection?.cancel() }
+    }
+
+    @Test func `a peer that goes on talking cannot hold up the farewell`() async throws {
+        let meeting = Meeting()
+        meeting.meet()
+        #expect(await meeting.recipientTold.wait { $0.events == ["up"] })
+        let flood = Task {
+            while !Task.isCancelled, meeting.sender.send([1]) != nil {
+                try? await Task.sleep(for: .microseconds(100))
+            }
+        }
+        await meeting.recipient.finish()
+        flood.cancel()
+        #expect(await meeting.recipientTold.wait { $0.events.last == "down" })
+    }
+
     @Test func `nobody answers: the dial ends`() async throws {
         // A port on which a listener accepts nothing, with a full queue, keeps callers waiting.
         let (listener, endpoint) = try LaneSocket.listen(on: Meeting.loopback[0])
@@ -101,7 +132,6 @@ import Testing
     func `a length that cannot be ends the connection`(field: [UInt8], what: String?) async {
         let events = Guarded<[String]>([])
         let meeting = Meeting(senderListensOn: [Meeting.loopback[0]])
-        let told = Told()
         // A connection of our own, whose frames are cut by hand.
         let connection = DirectConnection.start(.dial(meeting.sender.endpoints[0]), key: meeting.sender.key) {
             connection, event in
@@ -111,15 +141,14 @@ import Testing
             events.withLock { $0.append("\(event)") }
         }
         #expect(await meeting.senderTold.wait { $0.events.first == "up" })
-        connection.wake.signal()
+        connection?.wake.signal()
         if let what {
             #expect(await meeting.senderTold.wait { $0.events.last?.contains(what) == true })
         } else {
             // A sender takes no chunks: messages have at most 64 KiB.
             #expect(await meeting.senderTold.wait { $0.events.last?.contains("a message of 65537 bytes") == true })
         }
-        connection.cancel()
-        _ = told
+        connection?.cancel()
     }
 
     @Test func `a recipient takes nothing before go`() async {
@@ -133,6 +162,6 @@ import Testing
         }
         #expect(await meeting.recipientTold.wait { _ in closed.withLock { $0 } })
         #expect(meeting.recipientTold.events.isEmpty)
-        connection.cancel()
+        connection?.cancel()
     }
 }

@@ -161,7 +161,6 @@ import TransferCore
         // The same again is not sent; with another `seen` it is.
         _ = machine.handle(.gap)
         #expect(machine.handle(.drained(seen: 101)) == [.store])
-        #expect(machine.handle(.directBroke) == [.store], "the queue was drained, and nothing has changed")
         _ = machine.handle(.gap)
         let second = Want(number: 2, seen: 110, ranges: first.ranges)
         #expect(machine.handle(.drained(seen: 110)) == [.store, .want(second)])
@@ -225,6 +224,42 @@ import TransferCore
         for number in 1...2 as ClosedRange<UInt64> {
             _ = machine.handle(.chunk(1, length: 16_384, hash: hash(9), lane: .direct))
             #expect(wants(machine.handle(.damaged(1))).map(\.number) == [number])
+        }
+    }
+
+    @Test("an acknowledgement that says the same does not keep the want that follows x.file.done")
+    func wantAfterAcknowledgement() throws {
+        var machine = try active(3)
+        _ = machine.handle(.drained(seen: 5))
+        take(1, &machine)
+        take(3, &machine)
+        let ranges = ranges(2...2)
+        let acknowledged = machine.handle(.acknowledge(seen: 5))
+        #expect(wants(acknowledged) == [Want(number: 1, seen: 5, ranges: ranges)])
+        _ = machine.handle(.drained(seen: 5))
+        let missing = machine.handle(.done(mark(3), lane: .direct))
+        #expect(wants(missing) == [Want(number: 2, seen: 5, ranges: ranges)])
+        // The connection that took it may be gone.
+        #expect(wants(machine.handle(.directBroke)) == [Want(number: 3, seen: 5, ranges: ranges)])
+    }
+
+    @Test func whatIsBeingWrittenIsNotAcknowledged() throws {
+        var machine = try active(3)
+        _ = machine.handle(.chunk(1, length: 16_384, hash: hash(1), lane: .direct))
+        #expect(wants(machine.handle(.acknowledge(seen: 5))).first?.ranges == ranges(1...UInt64.max))
+    }
+
+    @Test("a chunk behind the largest file is a violation, whatever the size")
+    func chunkBeyondEveryFile() throws {
+        for size in [nil, 100_000] as [UInt64?] {
+            let plan = try ChunkPlan(size: size, chunkSize: 16_384)
+            for number in [1 << 49, (1 << 49) + 1, UInt64.max] as [UInt64] {
+                var machine = ReceivingMachine(plan: plan)
+                _ = machine.handle(.accepted)
+                _ = machine.handle(.connected)
+                _ = machine.handle(.chunk(number, length: 16_384, hash: hash(1)))
+                #expect(machine.state == .ended(.failed(.violation("chunk \(number) is not in the file"), by: .me)))
+            }
         }
     }
 

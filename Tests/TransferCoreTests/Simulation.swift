@@ -398,12 +398,16 @@ struct Simulation {
         case .done(let mark):
             // From here on what the relay still holds may be sent again.
             budget += chunksWithTheRelay.count
+            highestFrame = number
+            settleFrames()
             tellRecipient(.done(mark, lane: .direct))
         case .cancel: break
         }
         highestFrame = number
         if opened == nil { settleFrames() }
-        if isDirect, generator.chance(15) { tellRecipient(.acknowledge(seen: seen)) }
+        // The engine takes a relay's next message, or a direct one, only when it has written what the last one brought.
+        let areWritesDirect = writes.allSatisfy { framesOpen[$0.place.number] != nil }
+        if isDirect, areWritesDirect, generator.chance(15) { tellRecipient(.acknowledge(seen: seen)) }
     }
 
     private var highestFrame: Int64 = 1
@@ -426,6 +430,7 @@ struct Simulation {
         guard !isDirect, sender.state == .active || sender.state == .sent,
             recipient.state == .active || recipient.state == .accepted
         else { return }
+        while !writes.isEmpty { writeEnds() }
         isDirect = true
         (framesSent, framesTaken, highestFrame) = (1, 1, 1)
         framesOpen = [:]

@@ -33,15 +33,24 @@ extension Profile {
 struct DirectPort {
     /// Smaller files are sent by the relay alone unless their sender says otherwise, in bytes.
     static let smallest: UInt64 = 1 << 20
+    /// How long nothing may pass before a connection counts as idle.
+    static let longestSilence: Duration = .seconds(30)
+    /// The most x.file.direct that are dialled in one meeting: a peer that starts anew says another.
+    static let dialLimit = 3
     /// Chunks that a side holds in memory, in bytes.
     static let memory = 2 << 20
 
     private var plan: DirectPlan
     private let policy: DirectPolicy
     private(set) var rendezvous: DirectRendezvous?
+    /// What the other side is told of it.
+    private var said: DirectOffer?
+    /// The identities that were dialled since.
+    private(set) var dialled: [[UInt8]] = []
     /// Tells the events of one rendezvous from those of the one before.
     private(set) var attempt = 0
     private(set) var isUp = false
+    private var movedAt = Duration.zero
 
     init(_ policy: DirectPolicy, notBefore: Duration) {
         self.policy = policy
@@ -56,6 +65,9 @@ struct DirectPort {
     /// Whether the two sides are trying to meet.
     var isMeeting: Bool { if case .meeting = plan.state { true } else { false } }
 
+    /// Whether nothing is up and nobody tries.
+    var isIdle: Bool { if case .idle = plan.state { true } else { false } }
+
     /// Whether a fresh message would be answered by x.file.direct.
     var isDue: Bool { plan.isDue(at: Monotonic.now) }
 
@@ -63,31 +75,51 @@ struct DirectPort {
     mutating func open(
         _ role: DirectRendezvous.Role, event: @escaping @Sendable (Int, DirectRendezvous.Event) -> Void
     ) -> DirectOffer {
-        rendezvous?.close()
-        attempt += 1
+        close()
         let addresses = LocalNetwork.current().addressesToOffer(
             offersPublic: policy.offersPublic, limit: DirectRendezvous.endpointLimit)
         let new = DirectRendezvous(role: role, listeningOn: addresses) { [attempt] in event(attempt, $0) }
         rendezvous = new
-        isUp = false
         plan.begin(at: Monotonic.now)
         let endpoints = new.endpoints.compactMap { DirectOffer.Endpoint(address: "\($0.address)", port: $0.port) }
-        return DirectOffer(endpoints: endpoints, identity: new.key.identity, key: new.key.key.bytes)
+        let offer = DirectOffer(endpoints: endpoints, identity: new.key.identity, key: new.key.key.bytes)
+        said = offer
+        return offer
+    }
+
+    /// What the other side's x.file.direct leads to.
+    enum Reply: Equatable {
+        /// Nothing: it answers what is up or given up, or direct connections are not wanted.
+        case none
+        /// Dial it: it answers what this side said.
+        case dial
+        /// Say the same again, as an answer, and dial it: both began, or the other side has started anew.
+        case answer(DirectOffer)
+        /// Listen, say that as an answer, and dial it: it begins a meeting, or has lost what was up.
+        case open
     }
 
     /// Takes in the other side's x.file.direct.
-    /// - Returns: whether this side has to say its own.
-    mutating func mustAnswer() -> Bool {
+    func reply(to offer: DirectOffer) -> Reply {
+        let isMine = said != nil && offer.answers == said?.identity
         switch plan.state {
-        case .off, .meeting: false
-        // The other side has lost what was up.
-        case .idle, .up: true
+        case .off: return .none
+        case .idle: return .open
+        case .up: return isMine ? .none : .open
+        case .meeting:
+            if isMine { return .dial }
+            guard var again = said, !dialled.contains(offer.identity) else { return .none }
+            again.answers = offer.identity
+            return .answer(again)
         }
     }
 
-    /// Dials what may be dialled.
-    func dial(_ offer: DirectOffer) {
-        guard isMeeting, let key = DirectKey(identity: offer.identity, key: offer.key) else { return }
+    /// Dials what may be dialled of an offer, once.
+    mutating func dial(_ offer: DirectOffer) {
+        guard isMeeting, dialled.count < Self.dialLimit, !dialled.contains(offer.identity),
+            let key = DirectKey(identity: offer.identity, key: offer.key)
+        else { return }
+        dialled.append(offer.identity)
         rendezvous?.dial(endpoints(of: offer), key: key)
     }
 
@@ -99,6 +131,12 @@ struct DirectPort {
         }
         return named.filter { network.mayDial($0, dialsPublic: policy.dialsPublic) }
     }
+
+    /// Whether something is up that is not given up: the other side may be syncing, which takes its time.
+    var isMoving: Bool { isUp && Monotonic.now - movedAt < Self.longestSilence }
+
+    /// Something passed on the direct connection.
+    mutating func moved() { movedAt = Monotonic.now }
 
     mutating func met() {
         isUp = true
@@ -120,6 +158,8 @@ struct DirectPort {
     mutating func close() {
         rendezvous?.close()
         rendezvous = nil
+        said = nil
+        dialled = []
         attempt += 1
         isUp = false
     }

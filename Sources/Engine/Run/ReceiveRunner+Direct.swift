@@ -45,34 +45,45 @@ extension ReceiveRunner {
 
     /// Says x.file.direct, if it is time for that.
     func offerDirectly() async {
-        guard !isOver, !isWithoutSpace, port.isDue, await context.isFresh(connection) else { return }
+        guard !isOver, !isLeaving, !isWithoutSpace, port.isDue, await context.isFresh(connection) else { return }
         await sayDirect()
     }
 
     /// The sender asks whether we are there.
     func answerDirectly() async {
-        guard !isOver, !isWithoutSpace, port.mustAnswer(), await context.isFresh(connection) else { return }
+        guard !isOver, !isLeaving, !isWithoutSpace, port.isIdle, await context.isFresh(connection) else { return }
         await sayDirect()
     }
 
-    private func sayDirect() async {
+    /// Listens, and says so.
+    /// - Parameter answered: the identity in the x.file.direct that this is the answer to.
+    private func sayDirect(answering answered: [UInt8]? = nil) async {
         await dropDirect()
         let intake = ChunkIntake(pool: DirectPort.pool(chunkSize: transfer.chunkSize)) { bytes in
             FileChunk.parseHeader(bytes[...]).map { (header: $0.bodyOffset, body: $0.chunk.length) }
         }
-        let words = ChatText.direct(
-            port.open(.recipient(intake)) { [inbox] in inbox.yield(.direct($0, $1)) })
+        var offer = port.open(.recipient(intake)) { [inbox] in inbox.yield(.direct($0, $1)) }
+        offer.answers = answered
         context.logger.debug("transfer \(transfer.id): listening on \(port.rendezvous?.endpoints ?? [])")
-        do { try await context.link.send(words, on: connection) } catch {
+        await say(offer)
+    }
+
+    private func say(_ offer: DirectOffer) async {
+        do { try await context.link.send(ChatText.direct(offer), on: connection) } catch {
             context.logger.debug("x.file.direct not sent: \(error)")
             port.failed()
         }
     }
 
-    /// The sender listens.
+    /// The other side listens.
     func take(_ offer: DirectOffer) async {
-        guard !isOver, !isWithoutSpace, await context.isFresh(connection) else { return }
-        if port.mustAnswer() { await sayDirect() }
+        guard !isOver, !isLeaving, !isWithoutSpace, await context.isFresh(connection) else { return }
+        switch port.reply(to: offer) {
+        case .none: return
+        case .dial: break
+        case .answer(let again): await say(again)
+        case .open: await sayDirect(answering: offer.identity)
+        }
         port.dial(offer)
     }
 
@@ -150,6 +161,7 @@ extension ReceiveRunner {
             isWithoutSpace = true
             await apply(machine.handle(.dropped(write.chunk)))
             await dropDirect()
+            port.failed()
             await store()
             report()
         case .failure(let error): await apply(machine.handle(.failed(.destination("\(error)"))))

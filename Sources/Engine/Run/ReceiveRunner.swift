@@ -22,8 +22,9 @@ actor ReceiveRunner: TransferRunner {
     /// A chunk waits for room.
     private var isHolding = false
     var isOver = false
+    private var syncing: Task<Void, Never>?
     /// The engine is leaving: what is being written is waited for.
-    private var isLeaving = false
+    var isLeaving = false
     private var isOnDisk = false
     private var stored: TransferState
     private let isRestored: Bool
@@ -105,6 +106,7 @@ actor ReceiveRunner: TransferRunner {
                 if isOver { break }
             }
         }
+        await syncing?.value
         // x.file.ok is on its way there too.
         if case .ended(.complete) = machine.state { await port.rendezvous?.finish() }
         port.close()
@@ -132,8 +134,10 @@ actor ReceiveRunner: TransferRunner {
         case .retry:
             port.look()
             guard isWithoutSpace else { return }
+            await lookForRoom()
             await apply(machine.handle(.resumed))
         case .direct(let attempt, let event): await take(event, attempt)
+        case .synced(let failure): await synced(failure)
         case .wrote(let write):
             await take(write)
             if isLeaving { await leaveOnceWritten() }
@@ -225,12 +229,22 @@ actor ReceiveRunner: TransferRunner {
             case .relay(let isDown): self.isDown = isDown
             case .connectionFailed(let error): await connectionFailed(error)
             // The link hands over no more than its window while nothing is acknowledged.
-            case .bulk, .message, .storedChunk, .drained, .gap, .direct, .wrote: held.append(event)
+            case .bulk, .message, .storedChunk, .drained, .gap, .direct, .wrote, .synced: held.append(event)
             case .delivered, .quota, .pause: break
             }
             if isOver { return false }
         }
         return false
+    }
+
+    /// What found no room on the direct lane comes again; by the relay a chunk is held that says itself when there is some.
+    private func lookForRoom() async {
+        guard !isHolding, case .partial(let reservation, _) = place,
+            let room = try? reservation.availableBytes(), room >= Int64(transfer.chunkSize)
+        else { return }
+        isWithoutSpace = false
+        await store()
+        report()
     }
 
     private func take(_ inbound: Int64, _ integrity: Integrity, _ incoming: Incoming) async {
@@ -309,7 +323,7 @@ actor ReceiveRunner: TransferRunner {
         // Only now: what is acknowledged is stored.
         if let directWords { port.rendezvous?.send(directWords) }
         switch later {
-        case .sync: await sync()
+        case .sync: sync()
         case .finish(let mark): await finish(mark)
         case .write, .store, .want, .ok, .cancel, .ended, nil: break
         }
@@ -317,16 +331,28 @@ actor ReceiveRunner: TransferRunner {
 
     private var finalPath: String?
 
-    private func sync() async {
+    /// Syncs beside the chunks, which go on meanwhile.
+    private func sync() {
         guard case .partial(_, let writer) = place else { return }
         isOnDisk = true
-        defer { isOnDisk = false }
-        do {
-            try await writer.sync()
-            await apply(machine.handle(.synced))
-        } catch {
-            await apply(machine.handle(.failed(.destination("\(error)"))))
+        syncing = Task { [inbox] in
+            do throws(ChunkIOError) {
+                try await writer.sync()
+                inbox.yield(.synced(nil))
+            } catch {
+                inbox.yield(.synced(error))
+            }
         }
+    }
+
+    private func synced(_ failure: ChunkIOError?) async {
+        isOnDisk = false
+        if let failure {
+            await apply(machine.handle(.failed(.destination("\(failure)"))))
+        } else {
+            await apply(machine.handle(.synced))
+        }
+        if isLeaving { await leaveOnceWritten() }
     }
 
     private func finish(_ mark: DoneMark) async {
@@ -351,7 +377,7 @@ actor ReceiveRunner: TransferRunner {
     }
 
     private func leaveOnceWritten() async {
-        guard machine.chunksBeingWritten == 0 || isOver else { return }
+        guard machine.chunksBeingWritten == 0 && !isOnDisk || isOver else { return }
         if !isOver { await leave() }
         isOver = true
     }

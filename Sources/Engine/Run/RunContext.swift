@@ -67,6 +67,8 @@ enum RunnerEvent: Sendable {
     case direct(Int, DirectRendezvous.Event)
     /// A chunk that came by the direct lane as this frame is written, or not.
     case wrote(DirectWrite)
+    /// What was written is on the disk, or why not.
+    case synced(ChunkIOError?)
 }
 
 /// The end of a direct chunk's write.

@@ -28,26 +28,39 @@ extension SendRunner {
         }
     }
 
-    private func sayDirect() async {
+    /// Listens, and says so.
+    /// - Parameter answered: the identity in the x.file.direct that this is the answer to.
+    private func sayDirect(answering answered: [UInt8]? = nil) async {
         await dropDirect()
-        let words = ChatText.direct(port.open(.sender) { [inbox] in inbox.yield(.direct($0, $1)) })
+        var offer = port.open(.sender) { [inbox] in inbox.yield(.direct($0, $1)) }
+        offer.answers = answered
         context.logger.debug("transfer \(transfer.id): listening on \(port.rendezvous?.endpoints ?? [])")
-        do { try await context.link.send(words, on: connection) } catch {
+        await say(offer)
+    }
+
+    private func say(_ offer: DirectOffer) async {
+        do { try await context.link.send(ChatText.direct(offer), on: connection) } catch {
             context.logger.debug("x.file.direct not sent: \(error)")
             port.failed()
         }
     }
 
-    /// The recipient listens.
+    /// The other side listens.
     func take(_ offer: DirectOffer) async {
         guard !isOver, !isPaused, await context.isFresh(connection) else { return }
-        if port.mustAnswer() { await sayDirect() }
+        switch port.reply(to: offer) {
+        case .none: return
+        case .dial: break
+        case .answer(let again): await say(again)
+        case .open: await sayDirect(answering: offer.identity)
+        }
         port.dial(offer)
     }
 
     func take(_ event: DirectRendezvous.Event, _ attempt: Int) async {
         guard attempt == port.attempt else { return }
         context.moved()
+        port.moved()
         switch event {
         case .up:
             context.logger.debug("transfer \(transfer.id) goes by a direct connection")
@@ -122,10 +135,13 @@ extension SendRunner {
         }
         let header = ChatText.chunkHeader(ref: ref, number: place.number, length: place.length, hash: chunk.sha256)
         guard isDirectReady, let frame = port.rendezvous?.send(header, body: chunk.buffer) else {
+            // Its end is told soon: until then the pump waits.
+            isDirectReady = false
             _ = machine.handle(.returned(place.number))
             return wake()
         }
         _ = machine.handle(.sentDirectly(.chunk(place.number), frame: frame))
+        port.moved()
         context.moved()
     }
 
@@ -137,10 +153,12 @@ extension SendRunner {
         }
         guard isDirectReady, let frame = port.rendezvous?.send(ChatText.done(mark)) else { return await returnDone() }
         _ = machine.handle(.sentDirectly(.done, frame: frame))
+        port.moved()
     }
 
     /// x.file.done did not go: it is owed again.
     private func returnDone() async {
+        isDirectReady = false
         _ = machine.handle(.sentDirectly(.done, frame: 0))
         await apply(machine.handle(.directBroke))
     }

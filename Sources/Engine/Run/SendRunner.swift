@@ -78,7 +78,7 @@ actor SendRunner: TransferRunner {
 
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
-    var isBusy: Bool { port.isMeeting }
+    var isBusy: Bool { port.isMeeting || port.isMoving }
     var isHeldUp: Bool { false }
 
     func run() async {
@@ -218,7 +218,7 @@ actor SendRunner: TransferRunner {
             unblock()
         case .direct(let attempt, let event): await take(event, attempt)
         case .gap(let integrity): await take(integrity)
-        case .drained, .wrote: break
+        case .drained, .wrote, .synced: break
         }
     }
 
