@@ -177,7 +177,7 @@ public struct SendingMachine: Sendable {
         case .cancel(let reason): end(.cancelled(by: .me, reason: reason), telling: .cancelled, reason: reason)
         case .peerEnded(let code, let reason): peerEnded(code, reason: reason)
         case .failed(.queueGone): end(.failed(.queueGone, by: .peer), telling: nil, reason: "")
-        case .failed(let failure): end(.failed(failure, by: .me), telling: .failed, reason: failure.description)
+        case .failed(let failure): end(.failed(failure, by: .me), telling: .failed, reason: failure.told)
         }
     }
 }

@@ -8,6 +8,8 @@ enum Program {
     static func main() async {
         // Chunks come and go: give the heap's end back late, it is wanted again at once.
         sx_keep_heap(8 << 20)
+        // A limit on file sizes is to be an errno, not the end of the process: the relay and the database write too.
+        signal(SIGXFSZ, SIG_IGN)
         let status = await status(of: Array(CommandLine.arguments.dropFirst()))
         exit(status)
     }

@@ -53,7 +53,10 @@ struct ResumeCommand: SessionCommand {
                 }
                 if transfer.waiting == .space {
                     failures.append(
-                        CommandFailure(.destination, "transfer \(transfer.id) waits for space at its destination"))
+                        CommandFailure(
+                            .destination,
+                            "transfer \(transfer.id) waits for space for \(transfer.path ?? transfer.name)",
+                            hint: "make room there: `sxfile resume` goes on with it"))
                 } else {
                     session.console.detail(transfer.queuedText)
                 }

@@ -24,7 +24,8 @@ extension Transfer {
         case .sent:
             return CommandFailure(.failed, "transfer \(id) was sent, but \(peer) has not confirmed it in time")
         case .complete, .offered, .accepted, .active, .failed:
-            return CommandFailure(outcome, "transfer \(id) failed\(why)")
+            let place = endedBy == .peer ? " on the side of \(peer)" : ""
+            return CommandFailure(outcome, "transfer \(id) failed\(place)\(why)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 import Synchronization
 
 /// Standard output and standard error: results on the one, everything else on the other, and a line that is drawn over on a
@@ -23,7 +24,7 @@ final class Console: Sendable {
     /// Whether standard error is a terminal.
     let isTerminal: Bool
     private let isDumb: Bool
-    private let line = Mutex(Line())
+    private let line = Guarded(Line())
     private let hasFailed = Atomic<Bool>(false)
 
     init(_ style: Style, environment: [String: String]) {

@@ -62,14 +62,17 @@ final class Stage {
         try await host.wait()
     }
 
-    /// Starts a command in the home `home`.
-    func start(_ words: [String], home: String, input: String? = nil, environment: [String] = []) throws -> ChildProcess
-    {
+    /// Starts a command in the home `home`; `limit` is what `ulimit` is told before.
+    func start(
+        _ words: [String], home: String, input: String? = nil, environment: [String] = [], limit: String? = nil,
+        refusal: RingRefusal? = nil
+    ) throws -> ChildProcess {
         let path = directory + "/" + home
+        let shell = limit.map { ["-c", "ulimit \($0) && exec \"$0\" \"$@\"", program] }
         let child = try ChildProcess(
-            program, words,
+            shell == nil ? program : "/bin/sh", (shell ?? []) + words,
             environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
-            input: input, scratch: directory + "/scratch")
+            input: input, scratch: directory + "/scratch", refusal: refusal)
         children.append(child)
         return child
     }
@@ -123,6 +126,15 @@ final class Stage {
     }
 }
 
+/// Waits until something holds that another process brings about; what takes longer than any step hangs.
+func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + ChildProcess.patience
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "\(what): never")
+        try await Task.sleep(for: .milliseconds(3))
+    }
+}
+
 /// One user with a home.
 struct Person {
     let name: String
@@ -133,8 +145,12 @@ struct Person {
     var profile: String { home + "/profile" }
 
     /// Starts a command.
-    func start(_ words: String..., input: String? = nil, environment: [String] = []) throws -> ChildProcess {
-        try stage.start(words, home: name, input: input, environment: environment)
+    func start(
+        _ words: String..., input: String? = nil, environment: [String] = [], limit: String? = nil,
+        refusal: RingRefusal? = nil
+    ) throws -> ChildProcess {
+        try stage.start(
+            words, home: name, input: input, environment: environment, limit: limit, refusal: refusal)
     }
 
     /// Runs a command to its end.
