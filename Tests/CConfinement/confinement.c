@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "confinement.h"
 
 #include <errno.h>
@@ -44,6 +45,10 @@ static void *carry_out(void *argument) {
         order->result = posix_spawn(order->process, order->path, order->actions, order->attributes,
             (char **)order->arguments, (char **)order->environment);
     return NULL;
+}
+
+int confined_close_from(posix_spawn_file_actions_t *actions, int from) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, from);
 }
 
 int confined_spawn(int only_enter, int code, pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,

@@ -1,6 +1,8 @@
 #pragma once
 #include <spawn.h>
 
+// posix_spawn_file_actions_addclosefrom_np, which Glibc's module does not show.
+int confined_close_from(posix_spawn_file_actions_t *actions, int from);
 // posix_spawn of a process to which the kernel refuses io_uring, with `code` as errno; with `only_enter` a ring can be set
 // up and not be used.
 int confined_spawn(int only_enter, int code, pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,
