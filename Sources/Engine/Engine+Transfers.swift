@@ -26,8 +26,10 @@ extension Engine {
             if let connection = transfer.connection, let farewell = transfer.farewell {
                 isDelivered = try AgentStore.isDelivered(db, connection, through: farewell)
                 // An x.file.ok that our cancel crossed may still be in the queue.
-                if transfer.direction == .send, transfer.endedBy == .me, !drained.contains(connection) {
-                    isDelivered = false
+                if transfer.direction == .send, transfer.endedBy == .me {
+                    // With all of it at the relay the recipient has the file before it reads our cancel: its answer decides.
+                    let mayComplete = transfer.size == transfer.transferred
+                    if mayComplete || !drained.contains(connection) { isDelivered = false }
                 }
             }
             return TransferFacts(

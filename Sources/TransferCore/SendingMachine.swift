@@ -53,7 +53,8 @@ public struct SendingMachine: Sendable {
         case sourceEnded(size: UInt64)
         /// x.file.want. `openRangeFirst`: the lane changed, and what is missing in between may still come on the other.
         case want(Want, openRangeFirst: Bool)
-        /// Nothing has come from the recipient for long: asks it by one more x.file.done whether something is missing.
+        /// Nothing has come from the recipient for long: asks it by one more x.file.done whether something is missing. Before
+        /// that, the lane could not take x.file.done: it is handed out again.
         case probe
         /// x.file.ok with the root hash that the recipient found.
         case ok(root: [UInt8])

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 _Static_assert(SYS_io_uring_setup + 2 == SYS_io_uring_register, "three numbers in a row");
@@ -49,6 +50,13 @@ static void *carry_out(void *argument) {
 
 int confined_close_from(posix_spawn_file_actions_t *actions, int from) {
     return posix_spawn_file_actions_addclosefrom_np(actions, from);
+}
+
+int confined_lift_file_size(pid_t process) {
+    struct rlimit limit;
+    if (prlimit(process, RLIMIT_FSIZE, NULL, &limit) != 0) return errno;
+    limit.rlim_cur = limit.rlim_max;
+    return prlimit(process, RLIMIT_FSIZE, &limit, NULL) == 0 ? 0 : errno;
 }
 
 int confined_spawn(int only_enter, int code, pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,

@@ -1,3 +1,4 @@
+import CConfinement
 import Glibc
 import Testing
 
@@ -41,6 +42,52 @@ struct LimitTests {
         #expect(haveSameBytes(accepted.text, path))
         sending.signal(SIGTERM)
         #expect(try await sending.wait().status == 0)
+    }
+
+    @Test("a sender whose database has no room goes on when there is some, and says so once")
+    func fullDatabase() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let path = try stage.makeFile("thick", count: 48_000_000)
+        let sent = try await alice.offer(path, to: bob)
+        let id = try await bob.newestOffer()
+        // In blocks of 512 bytes: the write-ahead log ends at 256 KiB.
+        let sending = try alice.start("daemon", limit: "-S -f 512")
+        let receiving = try bob.start("accept", id)
+        try await eventually("the log is full") { sending.errors.contains("disk") }
+        #expect(confined_lift_file_size(sending.id) == 0)
+        let result = try await receiving.wait()
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(haveSameBytes(result.text, path))
+        sending.signal(SIGTERM)
+        let told = try await sending.wait()
+        #expect(told.status == 0)
+        #expect(told.errors.split(separator: "\n").count < 20, "\(told.errors)")
+        _ = try await alice.run("resume")
+        #expect(try await alice.state(sent) == "complete")
+    }
+
+    @Test("a relay that cannot store more says so once, and goes on when there is room")
+    func fullRelay() async throws {
+        let stage = try await Stage(withRelay: false)
+        // In blocks of 512 bytes: 4 MiB a file.
+        try await stage.startRelay(limit: "-f 8192")
+        let (alice, bob) = try await stage.pair()
+        let path = try stage.makeFile("thick", count: 9_000_000)
+        _ = try await alice.offer(path, to: bob)
+        let id = try await bob.newestOffer()
+        try await bob.succeed("accept", id, "--no-wait")
+        #expect(try await alice.run("resume").status == 75)
+        for _ in 0..<10 where try await bob.state(id) != "complete" {
+            _ = try await bob.run("resume")
+            _ = try await alice.run("resume")
+        }
+        #expect(haveSameBytes(bob.downloads + "/thick", path))
+        let errors = stage.relay?.errors ?? ""
+        #expect(errors.contains("cannot store messages"))
+        #expect(errors.split(separator: "\n").count < 10, "\(errors)")
+        stage.relay?.signal(SIGTERM)
+        #expect(try await stage.relay?.wait().status == 0)
     }
 
     @Test("a limit on file sizes is a reason, not an end")

@@ -24,6 +24,8 @@ actor ReceiveRunner: TransferRunner {
     private let isRestored: Bool
     /// The engine is leaving, and everything that was written is on the disk.
     private var isSynced = false
+    /// Chunks that are written, and whose acknowledgement the database refused.
+    private var unacknowledged: [BulkToken] = []
     /// What came while there was no room.
     private var held: [RunnerEvent] = []
 
@@ -82,7 +84,7 @@ actor ReceiveRunner: TransferRunner {
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
     var isBusy: Bool { isOnDisk }
-    var isHeldUp: Bool { isHolding }
+    var isHeldUp: Bool { isHolding || !unacknowledged.isEmpty }
 
     func run() async {
         if case .complete(let path) = place {
@@ -118,6 +120,7 @@ actor ReceiveRunner: TransferRunner {
             isOver = true
         case .ended: isOver = true
         case .retry:
+            await acknowledgeAgain()
             guard isWithoutSpace else { return }
             await apply(machine.handle(.resumed))
         case .gap(let integrity): _ = await check(integrity, inbound: nil)
@@ -139,8 +142,18 @@ actor ReceiveRunner: TransferRunner {
             try await context.link.acknowledge(token) { db in try note.write(db) }
         } catch {
             context.logger.error("a chunk was not acknowledged: \(error)")
+            unacknowledged.append(token)
         }
         await progress()
+    }
+
+    /// What the database had no room for.
+    private func acknowledgeAgain() async {
+        while let token = unacknowledged.first {
+            let note = note()
+            do { try await context.link.acknowledge(token) { db in try note.write(db) } } catch { return }
+            unacknowledged.removeFirst()
+        }
     }
 
     /// A chunk message that its sender numbers: the link has stored it.
@@ -345,21 +358,25 @@ actor ReceiveRunner: TransferRunner {
     private func store() async { await write(note(), saying: nil) }
 
     private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
+        var note = note
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
         if let state = note.state { stored = state }
         defer { if isNews { context.changed(transfer.id) } }
         let isLast = note.ending != nil
         if let words {
             do {
+                let told = note
                 try await context.link.send(words, on: connection) { db, id in
-                    try note.write(db, farewell: isLast ? id : nil)
+                    try told.write(db, farewell: isLast ? id : nil)
                 }
                 return
             } catch {
                 context.logger.debug("transfer \(transfer.id) could not say a word: \(error)")
+                note.isTold = false
             }
         }
-        do { try context.profile.write(durable: durable) { db in try note.write(db) } } catch {
+        let written = note
+        do { try context.profile.write(durable: durable) { db in try written.write(db) } } catch {
             context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
         }
     }

@@ -84,7 +84,7 @@ private struct Receiving {
             } else if transfer.state == .complete || isOver {
                 session.console.detail(transfer.doneText)
             } else {
-                failures.append(.queued(transfer.queuedText))
+                failures.append(transfer.pausedFailure)
             }
         }
         let worst = ExitStatus.worst(of: failures.map(\.status))

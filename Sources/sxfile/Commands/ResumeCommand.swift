@@ -52,11 +52,7 @@ struct ResumeCommand: SessionCommand {
                     session.console.note("\(transfer.id): \(transfer.waitingText ?? "")")
                 }
                 if transfer.waiting == .space {
-                    failures.append(
-                        CommandFailure(
-                            .destination,
-                            "transfer \(transfer.id) waits for space for \(transfer.path ?? transfer.name)",
-                            hint: "make room there: `sxfile resume` goes on with it"))
+                    failures.append(transfer.pausedFailure)
                 } else {
                     session.console.detail(transfer.queuedText)
                 }

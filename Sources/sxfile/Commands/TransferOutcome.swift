@@ -29,6 +29,14 @@ extension Transfer {
         }
     }
 
+    /// What a recipient's command ends with when it leaves an unfinished transfer.
+    var pausedFailure: CommandFailure {
+        guard waiting == .space else { return .queued(queuedText) }
+        return CommandFailure(
+            .destination, "transfer \(id) waits for space for \(path ?? name)",
+            hint: "make room there: `sxfile resume` goes on with it")
+    }
+
     /// What is said when a command stops waiting for it.
     var queuedText: String {
         let what = waitingText ?? "it goes on later"

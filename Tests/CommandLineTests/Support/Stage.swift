@@ -26,10 +26,10 @@ final class Stage {
     }
 
     /// Starts the relay, the second time at the same port with the same data.
-    func startRelay(quota: String? = nil) async throws {
+    func startRelay(quota: String? = nil, limit: String? = nil) async throws {
         var words = ["relay", "--listen", "127.0.0.1:\(port)", "--data", directory + "/relay"]
         if let quota { words += ["--quota", quota] }
-        let relay = try start(words, home: "operator")
+        let relay = try start(words, home: "operator", limit: limit)
         address = try await relay.firstLine()
         port = Int(address.split(separator: ":").last ?? "") ?? 0
         try #require(port > 0, "the relay did not start: \(relay.errors)")
