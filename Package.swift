@@ -60,18 +60,22 @@ let package = Package(
         library("SMPProtocol", ["WireFormat", "Primitives"]),
         library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
+        // A lock that every tool understands.
+        library("Guarding"),
+
         // Edges: sockets, disks, the database.
-        library("TLSTransport", ["COpenSSL", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Primitives", "WireFormat", system]),
-        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Primitives"]),
+        library("TLSTransport", ["COpenSSL", "Guarding", "Primitives", nioCore, nioPosix]),
+        library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "WireFormat", system]),
+        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Guarding", "Primitives"]),
         library("Database", [grdb, system]),
         library(
-            "SMPClient", ["SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
+            "SMPClient",
+            ["Guarding", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
         library(
             "SMPRelay",
             [
-                "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", "CLinux", nioCore, nioPosix, logging, grdb,
-                deque,
+                "Guarding", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", "CLinux", nioCore, nioPosix,
+                logging, grdb, deque,
             ]),
         library(
             "AgentLink",
@@ -82,14 +86,15 @@ let package = Package(
         library(
             "Engine",
             [
-                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Primitives",
+                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
+                "Primitives",
                 "SMPProtocol", "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
             ]),
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "SMPProtocol", "ChunkIO", "CLinux", nioCore,
-                nioPosix, logging, system, arguments,
+                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "SMPProtocol", "ChunkIO",
+                "CLinux", nioCore, nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
 
@@ -99,28 +104,27 @@ let package = Package(
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
-        tests("TLSTransportTests", ["TLSTransport", "Primitives", nioCore, nioPosix, nioEmbedded]),
-        tests("ChunkIOTests", ["ChunkIO", "Primitives", system]),
-        tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Primitives"]),
+        tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
+        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", system]),
+        tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
             "SMPClientTests",
             [
-                "SMPClient", "SMPRelay", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
-                logging,
+                "SMPClient", "SMPRelay", "SMPProtocol", "Guarding", "Primitives", "WireFormat", "TLSTransport", nioCore,
+                nioPosix, logging,
             ]),
         tests(
             "SMPRelayTests",
             [
-                "SMPRelay", "SMPClient", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, nioPosix,
-                logging,
+                "SMPRelay", "SMPClient", "SMPProtocol", "Guarding", "Primitives", "WireFormat", "TLSTransport", nioCore,
+                nioPosix, logging,
             ]),
         tests(
             "AgentLinkTests",
             [
-                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Primitives",
-                "WireFormat",
-                nioCore, nioPosix, logging, grdb,
+                "AgentLink", "SMPRelay", "SMPClient", "SMPProtocol", "DoubleRatchet", "Database", "Guarding",
+                "Primitives", "WireFormat", nioCore, nioPosix, logging, grdb,
             ]),
         tests(
             "EngineTests",
@@ -131,6 +135,7 @@ let package = Package(
                 "Primitives", nioCore, nioPosix, logging, system, grdb,
             ]),
         // The program itself, in temporary homes.
-        tests("CommandLineTests", []),
+        .target(name: "CConfinement", path: "Tests/CConfinement"),
+        tests("CommandLineTests", ["CConfinement", "Guarding", grdb]),
     ]
 )

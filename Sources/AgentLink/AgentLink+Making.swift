@@ -48,6 +48,12 @@ extension AgentLink {
             switch error {
             // It goes on when the relay is back.
             case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break
+            case .storage:
+                // A full disk, for one. What is in memory may be ahead of the rows, and none of that has left: from the rows
+                // again, in a while.
+                logger.error("connection \(connection.row.id): \(error)")
+                forget(connection.row.id)
+                wakeLater(connection.row.id)
             default: fail(connection.row.id, error)
             }
         }

@@ -250,7 +250,10 @@ extension AgentLink {
         case .creating, .offered, .confirmed, .allowing, .greeting, .connected:
             connection.isSendQueueGone = true
             switch connection.subscription {
-            case .idle where connection.acknowledging == 0: fail(connection.row.id, .queueGone)
+            case .idle where connection.acknowledging == 0:
+                // Its last words may be under way: a new subscription brings them, or says that there are none.
+                connection.unsubscribed()
+                subscribe(connection)
             case .taken: fail(connection.row.id, .queueGone)
             case .none, .subscribing, .draining, .idle: break
             }

@@ -116,11 +116,13 @@ public actor AgentLink {
     /// Looks at a connection's row again after the engine changed it (new, allowed, deleting).
     public func wake(_ id: ConnectionID) {
         guard !isStopping else { return }
+        let stored: ConnectionRow?
+        do { stored = try storage { db in try ConnectionRow.fetch(db, id) } } catch {
+            logger.error("connection \(id): \(error)")
+            return wakeLater(id)
+        }
+        guard let row = stored else { return forget(id) }
         do {
-            guard let row = try storage({ db in try ConnectionRow.fetch(db, id) }) else {
-                forget(id)
-                return
-            }
             if let connection = connections[id] {
                 connection.row.state = row.state
                 connection.row.info = row.info
@@ -134,6 +136,13 @@ public actor AgentLink {
             }
         } catch {
             fail(id, error)
+        }
+    }
+
+    /// Looks again when the database may work.
+    func wakeLater(_ id: ConnectionID) {
+        loop.scheduleTask(in: Self.resubscribeDelay) { [weak self] in
+            self?.assumeIsolated { $0.wake(id) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 
 /// Memory for one chunk, lent by a pool; goes back to it when the last owner lets go.
 public final class ChunkBuffer: @unchecked Sendable {

@@ -1,5 +1,6 @@
 import CLiburing
 import Glibc
+import Guarding
 public import SystemPackage
 
 /// A piece of a file and its hash.

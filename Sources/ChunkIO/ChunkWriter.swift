@@ -1,3 +1,5 @@
+import Guarding
+
 /// How a write ended.
 public enum WriteOutcome: Sendable, Equatable {
     /// The bytes are in the page cache: they survive the process, not the machine.

@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 import Synchronization
 import SystemPackage
 

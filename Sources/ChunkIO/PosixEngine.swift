@@ -1,5 +1,6 @@
 import CLiburing
 import Glibc
+import Guarding
 import Primitives
 
 /// pread and pwrite on one thread, syncs on another so that they hold up neither.

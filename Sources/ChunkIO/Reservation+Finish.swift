@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 public import SystemPackage
 
 /// What the offer says about a file besides its name and size.

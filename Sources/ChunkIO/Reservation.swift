@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 import SystemPackage
 
 /// A reserved name and the partial file beside it, from acceptance to the end of a transfer.

@@ -1,5 +1,6 @@
 import CLiburing
 import Glibc
+import Guarding
 
 /// io_uring on one thread, which also hashes: several operations are under way while it does.
 final class RingEngine: IOEngine {

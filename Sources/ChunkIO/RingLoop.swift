@@ -49,6 +49,8 @@ final class RingLoop: @unchecked Sendable {
     }
 
     static func make(bufferCount: Int) -> Result<RingLoop, Errnum> {
+        let entry = sxfile_ring_probe_enter()
+        guard entry == 0 else { return .failure(Errnum(code: -entry)) }
         var created: OpaquePointer?
         let result = sxfile_ring_create(64, &created)
         guard result == 0, let ring = created else { return .failure(Errnum(code: -result)) }

@@ -108,6 +108,9 @@ public final class ProfileDatabase: Sendable {
         return switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED: .locked(path: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged(path: path, reason: error.message ?? "not a database")
+        case .SQLITE_FULL: .unusable(path: path, reason: "its disk is full")
+        case .SQLITE_IOERR:
+            .unusable(path: path, reason: "\(error.message ?? "disk I/O error"); its disk may be full or failing")
         default: .unusable(path: path, reason: error.message ?? "error \(error.resultCode.rawValue)")
         }
     }

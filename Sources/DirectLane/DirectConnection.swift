@@ -1,5 +1,6 @@
 import ChunkIO
 import Glibc
+import Guarding
 
 /// One direct connection: frames in and out, on a thread of its own.
 ///

@@ -1,5 +1,6 @@
 import ChunkIO
 import Glibc
+import Guarding
 
 /// Listens on some addresses, on a thread of its own, and starts a connection for each caller.
 final class DirectListener: Sendable {

@@ -1,4 +1,5 @@
 public import ChunkIO
+import Guarding
 
 /// One attempt of two engines to meet directly: a listener of each, dials of each, and one connection that is kept.
 ///

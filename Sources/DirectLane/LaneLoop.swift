@@ -1,5 +1,6 @@
 import ChunkIO
 import Glibc
+import Guarding
 
 /// What a direct connection's thread does: frames from the mail to the socket, frames from the socket to the engine.
 struct LaneLoop: ~Copyable {

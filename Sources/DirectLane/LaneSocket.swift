@@ -1,6 +1,7 @@
 import CLinux
 import ChunkIO
 import Glibc
+import Guarding
 
 /// Plain sockets, and waiting for them.
 enum LaneSocket {

@@ -1,9 +1,9 @@
-import Synchronization
+import Guarding
 
 /// Tells progress to the command in this process and to those that watch.
 final class Broadcast: Sendable {
-    let socket = Mutex<EngineSocket?>(nil)
-    private let progress = Mutex<@Sendable (ProgressEvent) -> Void>({ _ in })
+    let socket = Guarded<EngineSocket?>(nil)
+    private let progress = Guarded<@Sendable (ProgressEvent) -> Void>({ _ in })
 
     func begin(_ progress: @escaping @Sendable (ProgressEvent) -> Void) {
         self.progress.withLock { $0 = progress }

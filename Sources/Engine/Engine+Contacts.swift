@@ -172,8 +172,10 @@ extension Engine {
             db, where: "contact = ? AND direction = ? AND offerRef = ?", [contact.id, direction.rawValue, ref])
         var ended: [Int64] = []
         for var transfer in transfers {
-            // A join that failed because the sender had cancelled is cancelled.
-            let isCrossing = transfer.state == .failed && transfer.failure == .failed && transfer.endedBy == .me
+            // A join that found nothing because the sender had ended the offer: now the sender says how.
+            let isCrossing =
+                transfer.state == .failed && transfer.failure == .failed && transfer.endedBy == .me
+                || transfer.state == .cancelled && transfer.reason == Self.withdrawn
             guard !transfer.state.isEnded || isCrossing else { continue }
             switch code {
             case .declined where transfer.state == .offered || transfer.isInline:

@@ -175,6 +175,14 @@ extension Engine {
         owesConfirmation.insert(connection)
         attempt("handling a late message") { db in
             try AgentStore.deleteInbound(db, inbound)
+            if case .cancel = incoming, var row = try Transfer.fetch(db, id: id), row.direction == .send,
+                row.state.isEnded, row.endedBy == .me
+            {
+                // Both have ended it: nothing more comes.
+                row.farewell = nil
+                row.isUntold = false
+                return try row.update(db, now: unixNow())
+            }
             guard case .fileOK = incoming, var row = try Transfer.fetch(db, id: id), row.direction == .send,
                 row.endedBy == .me, row.state == .cancelled || row.state == .failed
             else { return }

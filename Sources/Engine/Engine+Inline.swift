@@ -133,7 +133,7 @@ extension Engine {
             transfer.state = .active
             transfer.lane = "relay"
             try transfer.insert(db)
-            try settle(db, &transfer, InlineReceiving(files: [files[index]], limit: isRefused ? 0 : limit))
+            try settle(db, &transfer, InlineReceiving(files: [files[index]], limit: limit, isRefused: isRefused))
             taken.append(transfer.id)
         }
         if let preview = message.preview, let first = taken.first, !isRefused {

@@ -26,8 +26,10 @@ extension Engine {
             if let connection = transfer.connection, let farewell = transfer.farewell {
                 isDelivered = try AgentStore.isDelivered(db, connection, through: farewell)
                 // An x.file.ok that our cancel crossed may still be in the queue.
-                if transfer.direction == .send, transfer.endedBy == .me, !drained.contains(connection) {
-                    isDelivered = false
+                if transfer.direction == .send, transfer.endedBy == .me {
+                    // With all of it at the relay the recipient has the file before it reads our cancel: its answer decides.
+                    let mayComplete = transfer.size == transfer.transferred
+                    if mayComplete || !drained.contains(connection) { isDelivered = false }
                 }
             }
             return TransferFacts(
@@ -170,13 +172,21 @@ extension Engine {
         }
     }
 
+    /// The reason as the other side hears it.
+    private func told(_ transfer: Transfer) -> String {
+        guard let reason = transfer.reason else { return "" }
+        // What names a path is about a file here.
+        guard transfer.state == .failed, reason.contains("/") else { return reason }
+        return (transfer.direction == .send ? TransferFailure.source(reason) : .destination(reason)).told
+    }
+
     private func tellContact(_ transfer: Transfer) async -> Bool {
         guard let ref = transfer.offerRef, let contact = contactConnection(transfer) else {
             change(transfer.id) { $0.isUntold = false }
             return true
         }
         let words = ChatText.cancel(
-            ref: ref, code(transfer, onContact: true), reason: transfer.reason ?? "")
+            ref: ref, code(transfer, onContact: true), reason: told(transfer))
         do {
             try await link.send(words, on: contact) { db, _ in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
@@ -196,7 +206,7 @@ extension Engine {
     private func tellPeer(_ transfer: Transfer) async -> Bool {
         guard let connection = transfer.connection else { return false }
         let words = ChatText.cancel(
-            ref: transfer.offerRef ?? 0, code(transfer, onContact: false), reason: transfer.reason ?? "")
+            ref: transfer.offerRef ?? 0, code(transfer, onContact: false), reason: told(transfer))
         do {
             try await link.send(words, on: connection) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
@@ -211,7 +221,8 @@ extension Engine {
         }
     }
 
-    private func discard(_ transfer: Transfer) async -> Bool {
+    /// Removes partial and reservation.
+    func discard(_ transfer: Transfer) async -> Bool {
         // The runner has the partial open: it ends first, and its end brings us here again.
         if ending[transfer.id] != nil { return false }
         do {
@@ -253,11 +264,19 @@ extension Engine {
         await fail(id, failure.description, FailureKind(failure))
     }
 
+    /// Why an accepted offer is over whose sender has not said so.
+    static let withdrawn = "the offer is not there any more"
+
     /// This side cannot go on; the other side is told if it knows of the transfer.
     func fail(_ id: Int64, _ reason: String, _ kind: FailureKind) async {
         change(id) { row in
             guard !row.state.isEnded else { return }
-            row.end(.failed, by: .me, reason: reason, failure: kind)
+            if row.direction == .receive, row.state == .accepted, reason == AgentLinkError.linkUsed.description {
+                // The queue of an offer goes when its sender withdraws it; the word of that may come later.
+                row.end(.cancelled, by: .peer, reason: Self.withdrawn, failure: .cancelled)
+            } else {
+                row.end(.failed, by: .me, reason: reason, failure: kind)
+            }
             row.isUntold = row.direction == .receive || row.offerMessage != nil
         }
         await advance(id)

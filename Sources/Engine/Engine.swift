@@ -1,10 +1,10 @@
 import AgentLink
 import Database
 import GRDB
+import Guarding
 import Logging
 import NIOCore
 import SMPProtocol
-import Synchronization
 import TransferCore
 
 /// Carries out what the database says: makes contacts, offers, sends and receives files.
@@ -142,9 +142,21 @@ actor Engine {
         inbox.finish()
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
+        await discardEnded()
         await socket?.close()
         changed.finish()
         do { try profile.database.truncateLog() } catch { logger.debug("the log was not truncated: \(error)") }
+    }
+
+    /// What ended in this run leaves nothing on the disk; the other side may hear of it later.
+    private func discardEnded() async {
+        ending = [:]
+        for id in (try? profile.openTransfers()) ?? [] {
+            guard let row = try? profile.transfer(id: id), row.state.isEnded, row.state != .complete,
+                row.destination != nil
+            else { continue }
+            _ = await discard(row)
+        }
     }
 
     // MARK: - The inbox

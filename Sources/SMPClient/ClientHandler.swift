@@ -1,8 +1,8 @@
+import Guarding
 import Logging
 import NIOCore
 import Primitives
 import SMPProtocol
-import Synchronization
 import TLSTransport
 
 /// The channel handler of one connection: blocks of `BlockFramer` to and from a `ClientSession`.
@@ -15,7 +15,7 @@ final class ClientHandler: ChannelInboundHandler {
     final class Shared: Sendable {
         let pushes: AsyncStream<SMPPush>
         let continuation: AsyncStream<SMPPush>.Continuation
-        let closeReason = Mutex<SMPClientError?>(nil)
+        let closeReason = Guarded<SMPClientError?>(nil)
 
         private let deliver: (@Sendable (SMPPush) -> Void)?
 

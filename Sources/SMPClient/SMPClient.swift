@@ -1,8 +1,8 @@
+import Guarding
 public import Logging
 public import NIOCore
 public import Primitives
 public import SMPProtocol
-import Synchronization
 import TLSTransport
 
 /// One connection to one relay, on one event loop.
@@ -132,6 +132,8 @@ public final class SMPClient: Sendable {
                     timeout: deadline - .now()
                 ) { channel in try made.add(handler(), to: channel) }
             } catch {
+                // The handler's deadline is the same: who notices first closes.
+                if case .closed = error, NIODeadline.now() >= deadline { throw .timedOut("the handshake") }
                 throw SMPClientError(error, server)
             }
             guard let (handler, shared, established) = made[connection.channel] else {
@@ -211,7 +213,7 @@ private final class HandlerTable: Sendable {
     typealias Entry = (
         NIOLoopBound<ClientHandler>, ClientHandler.Shared, EventLoopFuture<ClientHandler.Session.Agreed>
     )
-    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+    private let entries = Guarded<[ObjectIdentifier: Entry]>([:])
 
     /// On the channel's event loop.
     func add(_ handler: ClientHandler, to channel: any Channel) throws {

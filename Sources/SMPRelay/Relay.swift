@@ -1,8 +1,8 @@
 import Glibc
+import Guarding
 public import Logging
 public import NIOCore
 import SMPProtocol
-import Synchronization
 import TLSTransport
 
 /// An SMP server: versions 9 to 14, queues and messages kept in a directory.
@@ -125,7 +125,7 @@ public final class Relay: Sendable {
 
 /// The accepted channels, to close them at the end.
 private final class OpenChannels: Sendable {
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let channels = Guarded<[ObjectIdentifier: any Channel]>([:])
 
     func add(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)

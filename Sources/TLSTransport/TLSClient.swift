@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Guarding
 public import NIOCore
 internal import NIOPosix
 
@@ -42,6 +43,8 @@ public enum TLSClient {
     ) async throws(TLSError) -> TLSConnection {
         let context = if let context { context } else { try sharedContext() }
         let deadline = NIODeadline.now() + timeout
+        // A peer that answers and closes at once empties the channel's pipeline before anybody looks for the handler in it.
+        let sessions = Guarded<[ObjectIdentifier: EventLoopFuture<TLSSession>]>([:])
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -54,17 +57,17 @@ public enum TLSClient {
                     let handler = try TLSHandler(
                         client: context, fingerprint: fingerprint, handshakeTimeout: deadline - .now())
                     try channel.pipeline.syncOperations.addHandler(handler)
+                    let session = handler.session
+                    sessions.withLock { $0[ObjectIdentifier(channel)] = session }
                     try initializer(channel)
                 }
             }
         do {
-            // The connection's future belongs to the channel's event loop: nothing has been read when this runs.
             return try await bootstrap.connect(host: host, port: port).flatMap { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.handler(type: TLSHandler.self).session
-                }.flatMap { session in
-                    session.map { TLSConnection(channel: channel, session: $0) }
+                guard let session = sessions.withLock({ $0[ObjectIdentifier(channel)] }) else {
+                    preconditionFailure("every channel is given a handler")
                 }
+                return session.map { TLSConnection(channel: channel, session: $0) }
             }.get()
         } catch {
             let failure = TLSError(connecting: error, host: host, port: port)

@@ -1,5 +1,5 @@
 internal import COpenSSL
-internal import Synchronization
+internal import Guarding
 
 /// The settings that many connections share.
 ///
@@ -90,7 +90,7 @@ public final class TLSClientContext: Sendable {
 
 /// A server's settings, shared by its connections.
 public final class TLSServerContext: Sendable {
-    private let current: Mutex<TLSContext>
+    private let current: Guarded<TLSContext>
     private let protocols: [String]
 
     /// Sets up a context with these credentials that takes the first of these application protocols that a client
@@ -98,7 +98,7 @@ public final class TLSServerContext: Sendable {
     public init(
         credentials: TLSCredentials, protocols: [String] = [TLSClient.applicationProtocol]
     ) throws(TLSError) {
-        self.current = Mutex(try TLSContext(protocols: protocols, credentials: credentials))
+        self.current = Guarded(try TLSContext(protocols: protocols, credentials: credentials))
         self.protocols = protocols
     }
 

@@ -91,8 +91,8 @@ public struct InlineReceiving: Hashable, Sendable {
     private var progress: [ChunkProgress]
 
     /// Takes an announcement. Over `limit` bytes in all (or without a size that can be), the state is `ended(declined)` from
-    /// the start, and `refusal` is to be sent.
-    public init(files: [File], limit: UInt64) {
+    /// the start, and `refusal` is to be sent; also if `isRefused` says that it is part of an announcement over the limit.
+    public init(files: [File], limit: UInt64, isRefused: Bool = false) {
         self.files = files
         var plans: [ChunkPlan] = []
         var total: UInt64 = 0
@@ -103,7 +103,7 @@ public struct InlineReceiving: Hashable, Sendable {
         }
         self.plans = plans
         self.progress = plans.map { _ in ChunkProgress() }
-        if total > limit || plans.count < files.count {
+        if isRefused || total > limit || plans.count < files.count {
             state = .ended(.declined(by: .me, reason: "larger than the \(limit) bytes that are taken inside a message"))
         } else {
             _ = settle()

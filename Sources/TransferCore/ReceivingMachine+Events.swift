@@ -79,7 +79,7 @@ extension ReceivingMachine {
             let ending = TransferEnding.failed(failure, by: failure == .queueGone ? .peer : .me)
             end(ending)
             if failure == .queueGone { return [.store, .ended(ending)] }
-            return [.store, .cancel(.failed, reason: failure.description), .ended(ending)]
+            return [.store, .cancel(.failed, reason: failure.told), .ended(ending)]
         case .ended: return []
         }
     }

@@ -170,7 +170,11 @@ extension SendingMachine {
         case .sent:
             done = .owed
             return [.store]
-        case .offered, .accepted, .active, .ended: return []
+        case .active:
+            // Handed out, and the lane could not take it.
+            if done == .taken { done = .owed }
+            return []
+        case .offered, .accepted, .ended: return []
         }
     }
 

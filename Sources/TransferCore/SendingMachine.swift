@@ -55,7 +55,8 @@ public struct SendingMachine: Sendable {
         case sourceEnded(size: UInt64)
         /// x.file.want. `openRangeFirst`: the lane changed, and what is missing in between may still come on the other.
         case want(Want, openRangeFirst: Bool)
-        /// Nothing has come from the recipient for long: asks it by one more x.file.done whether something is missing.
+        /// Nothing has come from the recipient for long: asks it by one more x.file.done whether something is missing. Before
+        /// that, the lane could not take x.file.done: it is handed out again.
         case probe
         /// x.file.ok with the root hash that the recipient found.
         case ok(root: [UInt8])
@@ -188,7 +189,7 @@ public struct SendingMachine: Sendable {
         case .cancel(let reason): end(.cancelled(by: .me, reason: reason), telling: .cancelled, reason: reason)
         case .peerEnded(let code, let reason): peerEnded(code, reason: reason)
         case .failed(.queueGone): end(.failed(.queueGone, by: .peer), telling: nil, reason: "")
-        case .failed(let failure): end(.failed(failure, by: .me), telling: .failed, reason: failure.description)
+        case .failed(let failure): end(.failed(failure, by: .me), telling: .failed, reason: failure.told)
         }
     }
 }

@@ -79,6 +79,18 @@ extension TransferFailure: CustomStringConvertible {
     }
 }
 
+extension TransferFailure {
+    /// The sentence for the other side: where files are here is nobody else's business.
+    public var told: String {
+        switch self {
+        case .source: "the file has changed, or cannot be read any more"
+        case .destination: "the file cannot be written any more"
+        case .other(let what): what.contains("/") ? "it cannot go on" : what
+        case .damagedChunk, .manyDamagedChunks, .wrongRoot, .messageIntegrity, .violation, .queueGone: description
+        }
+    }
+}
+
 /// How a transfer ended.
 public enum TransferEnding: Hashable, Sendable {
     /// The recipient has the whole file, synced, under its final name.

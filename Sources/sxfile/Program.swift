@@ -8,8 +8,20 @@ enum Program {
     static func main() async {
         // Chunks come and go: give the heap's end back late, it is wanted again at once.
         sx_keep_heap(8 << 20)
+        // A limit on file sizes is to be an errno, not the end of the process: the relay and the database write too.
+        signal(SIGXFSZ, SIG_IGN)
+        claimStandardDescriptors()
         let status = await status(of: Array(CommandLine.arguments.dropFirst()))
         exit(status)
+    }
+
+    /// A file that takes the number of a standard stream which is closed would be given what is meant for that stream.
+    private static func claimStandardDescriptors() {
+        // Output stays one that cannot be written: the command says so.
+        for mode in [O_RDONLY, O_RDONLY, O_WRONLY] {
+            let descriptor = open("/dev/null", mode)
+            if descriptor > STDERR_FILENO { return _ = close(descriptor) }
+        }
     }
 
     private static func status(of arguments: [String]) async -> Int32 {

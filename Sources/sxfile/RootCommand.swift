@@ -7,6 +7,9 @@ struct RootCommand: AsyncParsableCommand {
         abstract: "Send files to contacts, end-to-end encrypted, through relays you choose.",
         discussion: """
             The other side need not be on line. Whatever is interrupted goes on with `sxfile resume`, by hand or from cron.
+
+            To begin: `sxfile demo` shows a whole transfer on this machine. Then `sxfile config set relay smp://…` names \
+            your relay (`sxfile relay` runs one), and `sxfile invite` prints a link for the first contact.
             """,
         version: "0.1.0",
         groupedSubcommands: [

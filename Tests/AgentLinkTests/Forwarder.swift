@@ -1,7 +1,7 @@
+import Guarding
 import NIOCore
 import NIOPosix
 import SMPProtocol
-import Synchronization
 
 /// SplitMix64.
 struct Dice: RandomNumberGenerator {
@@ -34,13 +34,15 @@ final class Forwarder: Sendable {
     private struct State {
         var dice: Dice
         var isCalm = true
+        /// What every new connection suffers, whatever the dice say.
+        var fixed: Fate?
         var target: Int
         var open: [ObjectIdentifier: any Channel] = [:]
     }
 
     private final class Shared: Sendable {
-        let state: Mutex<State>
-        init(_ state: State) { self.state = Mutex(state) }
+        let state: Guarded<State>
+        init(_ state: State) { self.state = Guarded(state) }
     }
 
     private let shared: Shared
@@ -70,6 +72,8 @@ final class Forwarder: Sendable {
 
     /// From now on to another port.
     func target(_ port: Int) { shared.state.withLock { $0.target = port } }
+    /// What new connections suffer from now on; nil leaves it to the dice.
+    func fix(_ fate: Fate?) { shared.state.withLock { $0.fixed = fate } }
     /// Whether new connections are left in peace.
     func calm(_ isCalm: Bool) { shared.state.withLock { $0.isCalm = isCalm } }
     /// Cuts everything that is open.
@@ -81,6 +85,7 @@ final class Forwarder: Sendable {
 
     private static func draw(_ shared: Shared) -> (Fate, Int) {
         shared.state.withLock { state in
+            if let fixed = state.fixed { return (fixed, state.target) }
             guard !state.isCalm else { return (.none, state.target) }
             let bytes = Int.random(in: 0..<600_000, using: &state.dice)
             let fate: Fate =

@@ -150,6 +150,42 @@ import Testing
         }
     }
 
+    /// The answer that says so comes by another relay than the last words, and may be faster.
+    @Test(.timeLimit(.minutes(1))) func lastWordsBeforeADeletedQueue() async throws {
+        try await withRelay { slow in
+            try await withRelay { fast in
+                let forwarder = try await Forwarder.start(to: slow.port, seed: 1, group: slow.group)
+                forwarder.fix(.delayed(.milliseconds(200)))
+                let alice = try await slow.party("alice", address: forwarder.address(of: slow.address))
+                let a = try alice.database.write { db in try AgentStore.insertInitiator(db, kind: .file, now: 0) }
+                await alice.link.wake(a)
+                let link = try await alice.invitation(of: a)
+                forwarder.fix(Fate.none)
+                let bob = try await fast.party("bob")
+                let b = try bob.database.write { db in
+                    try AgentStore.insertJoiner(db, kind: .file, link: link, info: [], now: 0)
+                }
+                await bob.link.wake(b)
+                _ = try await alice.confirmation()
+                try alice.database.write { db in try AgentStore.allow(db, a, info: []) }
+                await alice.link.wake(a)
+                try await bob.until(b, is: .connected)
+                try await alice.until(a, is: .connected)
+                let last = try await bob.link.send([9], on: b)
+                try await bob.delivered(b, last)
+                try bob.database.write { db in try AgentStore.delete(db, b) }
+                await bob.link.wake(b)
+                try await bob.until(b, is: nil)
+                try await alice.link.send([1], on: a)
+                #expect(try await alice.failure() == .queueGone)
+                #expect(try await alice.message() == [9])
+                await alice.link.stop()
+                await bob.link.stop()
+                try await forwarder.close()
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func newKeys() async throws {
         try await withRelay { relay in
             let (alice, bob) = (try await relay.party("alice"), try await relay.party("bob"))

@@ -1,6 +1,6 @@
 import ChunkIO
+import Guarding
 import Primitives
-import Synchronization
 import SystemPackage
 import Testing
 
@@ -19,7 +19,7 @@ import Testing
 
     @Test func aPoolLendsItsLimitAndGivesWhatComesBackToWhoAskedFirst() throws {
         let pool = ChunkBufferPool(capacity: 10, limit: 2)
-        let order = Mutex<[Int]>([])
+        let order = Guarded<[Int]>([])
         do {
             let lent = [try #require(pool.take { _ in }), try #require(pool.take { _ in })]
             withExtendedLifetime(lent) {

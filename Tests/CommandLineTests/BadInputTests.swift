@@ -1,3 +1,4 @@
+import GRDB
 import Glibc
 import Testing
 
@@ -121,6 +122,39 @@ struct BadInputTests {
         #expect(result.errors.contains("damaged"))
     }
 
+    @Test("a database of a later version, one that is held, and half of one")
+    func otherDatabases() async throws {
+        let stage = try await Stage()
+        let alice = try await stage.person("alice")
+        let path = alice.profile + "/sxfile.db"
+        try await DatabaseQueue(path: path).write { db in
+            try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('v999')")
+        }
+        for words in [["status"], ["resume"], ["invite"]] {
+            let newer = try await stage.start(words, home: alice.name).wait()
+            #expect(newer.status == 1)
+            #expect(newer.errors.contains("newer sxfile"))
+        }
+        let bob = try await stage.person("bob")
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let holder = try DatabaseQueue(path: bob.profile + "/sxfile.db", configuration: configuration)
+        try await holder.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
+        let held = try await bob.run("config", "set", "name", "Bob")
+        #expect(held.status == 1)
+        #expect(held.errors.contains("is locked by another program"))
+        #expect(try await bob.run("status").status == 0)
+        try await holder.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
+        try await bob.succeed("config", "set", "name", "Bob")
+        let carol = try await stage.person("carol")
+        let whole = [UInt8](file: carol.profile + "/sxfile.db")
+        for file in ["sxfile.db-wal", "sxfile.db-shm"] { unlink(carol.profile + "/" + file) }
+        truncate(carol.profile + "/sxfile.db", whole.count / 2)
+        let half = try await carol.run("resume")
+        #expect(half.status == 1)
+        #expect(half.errors.contains("damaged"))
+    }
+
     @Test("a copied profile can be read, and is not run before its keys are renewed")
     func copied() async throws {
         let stage = try await Stage()
@@ -178,5 +212,42 @@ struct BadInputTests {
         let nobody = Person(name: "nobody", stage: stage)
         mkdir(nobody.home, 0o700)
         #expect(try await nobody.run("invite").status == 1)
+    }
+
+    @Test("what answers is no relay, or does not answer")
+    func noRelays() async throws {
+        let stage = try await Stage()
+        let alice = try await stage.person("alice")
+        let fingerprint = stage.address.split(separator: "@")[0]
+        for (listener, says) in [
+            (try Impostor(answer: Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)), "is no relay"),
+            (try Impostor(answer: nil), "did not answer in time"),
+        ] {
+            try await alice.succeed("config", "set", "relay", "\(fingerprint)@127.0.0.1:\(listener.port)")
+            let result = try await alice.run("invite")
+            #expect(result.status == 69)
+            #expect(result.errors.contains(says), "\(result.errors)")
+            #expect(result.errors.contains("hint: `sxfile doctor`"))
+            // What cannot be given away is not kept.
+            #expect(try await alice.succeed("contacts").output.isEmpty)
+        }
+    }
+
+    @Test("a link that is damaged, or one's own, leaves nothing behind")
+    func links() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let link = try await alice.succeed("invite", "--as", "carol").text
+        for damaged in [String(link.dropLast(30)), link.replacing("x3dh%3D", with: "x3dh%3DAA")] {
+            let result = try await bob.run("connect", input: damaged)
+            #expect(result.status == 2, "\(result.errors)")
+            #expect(result.errors.contains("the link is damaged"))
+        }
+        let own = try await alice.run("connect", input: link)
+        #expect(own.status == 2)
+        #expect(own.errors.contains("this profile made the link itself"))
+        #expect(!own.errors.contains("hint"))
+        #expect(try await bob.succeed("contacts").lines == ["alice\tconnected"])
+        #expect(try await alice.succeed("contacts").lines == ["bob\tconnected", "carol\tinvited"])
     }
 }

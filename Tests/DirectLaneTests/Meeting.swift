@@ -1,6 +1,6 @@
 import ChunkIO
 import Foundation
-import Synchronization
+import Guarding
 
 @testable import DirectLane
 

@@ -1,5 +1,6 @@
 import ChunkIO
 import Foundation
+import Guarding
 import Testing
 
 @testable import DirectLane

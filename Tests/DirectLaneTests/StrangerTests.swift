@@ -1,6 +1,7 @@
 import ChunkIO
 import Foundation
 import Glibc
+import Guarding
 import Primitives
 import Testing
 

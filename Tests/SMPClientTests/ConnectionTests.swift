@@ -1,9 +1,9 @@
+import Guarding
 import NIOCore
 import NIOPosix
 import Primitives
 import SMPClient
 import SMPProtocol
-import Synchronization
 import TLSTransport
 import Testing
 import WireFormat
@@ -265,6 +265,6 @@ import WireFormat
     }
 
     private final class Log: Sendable {
-        let entities = Mutex<[UInt8]>([])
+        let entities = Guarded<[UInt8]>([])
     }
 }

@@ -1,11 +1,11 @@
 import Foundation
+import Guarding
 import Logging
 import NIOCore
 import NIOPosix
 import Primitives
 import SMPClient
 import SMPProtocol
-import Synchronization
 import TLSTransport
 import WireFormat
 
@@ -55,7 +55,7 @@ final class ScriptedRelay: Sendable {
 
     /// The connections made, to cut them.
     final class Channels: Sendable {
-        let all = Mutex<[any Channel]>([])
+        let all = Guarded<[any Channel]>([])
     }
 
     init(_ script: Script = Script()) async throws {

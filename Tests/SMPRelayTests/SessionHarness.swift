@@ -1,6 +1,6 @@
+import Guarding
 import Primitives
 import SMPRelay
-import Synchronization
 import WireFormat
 
 /// A relay without sockets: sessions over one hub.
@@ -48,7 +48,7 @@ final class TestClient {
     }
 
     final class Inbox: Sendable {
-        let events = Mutex<[Push.Event]>([])
+        let events = Guarded<[Push.Event]>([])
     }
 
     var session: RelaySession

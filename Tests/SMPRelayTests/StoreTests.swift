@@ -191,6 +191,15 @@ import Testing
         #expect(throws: RelayError.self) { try QueueStore(directory: relay.directory.path) }
     }
 
+    @Test func nobodyElseReadsIt() throws {
+        let relay = try CoreHarness()
+        for name in ["queues.db", "queues.db-wal", "queues.db-shm"] {
+            var status = stat()
+            try #require(stat(relay.directory.path + "/" + name, &status) == 0)
+            #expect(status.st_mode & 0o777 == 0o600, "\(name)")
+        }
+    }
+
     private func size(of path: String) throws -> (length: Int, blocks: Int) {
         var status = stat()
         try #require(stat(path, &status) == 0)

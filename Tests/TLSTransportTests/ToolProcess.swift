@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Guarding
 
 /// One run of the `openssl` command. Nothing but its own pipes is handed down, so that many may run at once.
 final class ToolProcess: @unchecked Sendable {
@@ -15,7 +15,7 @@ final class ToolProcess: @unchecked Sendable {
         (process, input, output) = result
     }
 
-    private static let starting = Mutex(())
+    private static let starting = Guarded(())
 
     private static func start(_ arguments: [String], in directory: String) throws -> (pid_t, Int32, Int32) {
         var toChild: [Int32] = [0, 0]

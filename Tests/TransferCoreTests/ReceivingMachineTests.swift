@@ -79,7 +79,9 @@ import TransferCore
         let same: Outcome = (nil, [])
         let stop: Outcome = (.ended(cancelled), [.store, .cancel(.cancelled, reason: "no"), .ended(cancelled)])
         let peer: Outcome = (.ended(byPeer), [.store, .ended(byPeer)])
-        let fail: Outcome = (.ended(full), [.store, .cancel(.failed, reason: "full"), .ended(full)])
+        let fail: Outcome = (
+            .ended(full), [.store, .cancel(.failed, reason: TransferFailure.destination("").told), .ended(full)]
+        )
         let declined = TransferEnding.declined(by: .me, reason: "no")
         let decline: Outcome = (.ended(declined), [.store, .cancel(.declined, reason: "no"), .ended(declined)])
         let complete: Outcome = (.ended(.complete), [.store, .ok(root: root(2)), .ended(.complete)])

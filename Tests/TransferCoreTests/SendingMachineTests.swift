@@ -97,7 +97,7 @@ func root(_ chunks: UInt64) -> [UInt8] {
             (.ended(ending), [.store] + (code.map { [.cancel($0, reason: reason)] } ?? []) + [.ended(ending)])
         }
         let stop = ends(cancelled, .cancelled, "no")
-        let fail = ends(changed, .failed, "changed")
+        let fail = ends(changed, .failed, TransferFailure.source("").told)
         let peer = ends(byPeer, nil, "")
         let rows: [Row] = [
             (.accepted, [(.accepted, [.store]), same, same, same, same, same, same]),
@@ -164,6 +164,31 @@ func root(_ chunks: UInt64) -> [UInt8] {
         var peers = sent
         _ = peers.handle(.peerEnded(.cancelled, reason: "no"))
         return [try offered(2), accepted, try active(2), sent, complete, mine, peers]
+    }
+
+    @Test("x.file.done that the lane could not take is handed out again")
+    func doneIsHandedOutAgain() throws {
+        var machine = try active(1)
+        _ = machine.next()
+        _ = machine.handle(.read(1, hash: hash(1)))
+        _ = machine.handle(.sent(.chunk(1), lastMessage: 1))
+        let steps = [machine.next(), machine.next()]
+        #expect(steps[0] != nil && steps[1] == nil)
+        #expect(machine.handle(.probe) == [])
+        #expect([machine.next(), machine.next()] == steps)
+    }
+
+    @Test("what is told to the other side names no path; integrity keeps its words")
+    func toldReasons() {
+        for failure in [
+            TransferFailure.source("'/home/a/b' changed"), .destination("no space left for '/home/a/b'"),
+            .other("the database refused: /home/a/sxfile.db"),
+        ] {
+            #expect(!failure.told.contains("/"))
+        }
+        for failure in [TransferFailure.damagedChunk(7), .wrongRoot] {
+            #expect(TransferFailure(peerReason: failure.told) == failure)
+        }
     }
 
     @Test func aWrongRootInOkFails() throws {

@@ -43,6 +43,8 @@ int sxfile_ring_create(unsigned entries, struct io_uring **ring);
 int sxfile_ring_register_buffers(struct io_uring *ring, void *memory, unsigned count, size_t size);
 // Registers a table of `count` empty file slots.
 int sxfile_ring_register_files(struct io_uring *ring, unsigned count);
+// Whether the kernel lets this process enter a ring at all, which a filter may refuse apart from setting one up.
+int sxfile_ring_probe_enter(void);
 // Puts a descriptor, or -1, into a file slot.
 int sxfile_ring_set_file(struct io_uring *ring, unsigned slot, int descriptor);
 int sxfile_ring_enable(struct io_uring *ring);

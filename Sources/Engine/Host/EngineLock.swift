@@ -9,7 +9,14 @@ struct EngineLock: ~Copyable, Sendable {
     /// - Throws: `permissions` if the file cannot be opened, `system` if the file system knows no locks.
     static func take(_ path: FilePath) throws(EngineError) -> EngineLock? {
         let descriptor = open(path.string, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw .permissions("\(path) cannot be opened: \(Errno(rawValue: errno))") }
+        guard descriptor >= 0 else {
+            let error = Errno(rawValue: errno)
+            let text = "\(path) cannot be opened: \(error)"
+            switch error {
+            case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .noMemory: throw .system(text)
+            default: throw .permissions(text)
+            }
+        }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let error = errno
             if error == EINTR { continue }

@@ -1,7 +1,7 @@
 import Glibc
+import Guarding
 import NIOCore
 import NIOPosix
-import Synchronization
 import SystemPackage
 
 /// The running engine's ear: a Unix socket in the profile on which commands wake it and watch its progress.
@@ -58,7 +58,7 @@ final class EngineSocket: Sendable {
 
 /// The commands that watch.
 private final class Listeners: Sendable {
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let channels = Guarded<[ObjectIdentifier: any Channel]>([:])
 
     func add(_ channel: any Channel, greeting: @escaping @Sendable () async -> [EngineLine]) {
         channels.withLock { $0[ObjectIdentifier(channel)] = channel }

@@ -30,6 +30,8 @@ actor ReceiveRunner: TransferRunner {
     private let isRestored: Bool
     /// The engine is leaving, and everything that was written is on the disk.
     private var isSynced = false
+    /// Chunks that are written, and whose acknowledgement the database refused.
+    private var unacknowledged: [BulkToken] = []
     /// What came while there was no room.
     private var held: [RunnerEvent] = []
 
@@ -90,7 +92,7 @@ actor ReceiveRunner: TransferRunner {
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
     var isBusy: Bool { isOnDisk || port.isMeeting }
-    var isHeldUp: Bool { isHolding }
+    var isHeldUp: Bool { isHolding || !unacknowledged.isEmpty }
 
     func run() async {
         if case .complete(let path) = place {
@@ -133,6 +135,7 @@ actor ReceiveRunner: TransferRunner {
         case .ended: isOver = true
         case .retry:
             port.look()
+            await acknowledgeAgain()
             guard isWithoutSpace else { return }
             await lookForRoom()
             await apply(machine.handle(.resumed))
@@ -160,9 +163,19 @@ actor ReceiveRunner: TransferRunner {
             try await context.link.acknowledge(token) { db in try note.write(db) }
         } catch {
             context.logger.error("a chunk was not acknowledged: \(error)")
+            unacknowledged.append(token)
         }
         await progress()
         await offerDirectly()
+    }
+
+    /// What the database had no room for.
+    private func acknowledgeAgain() async {
+        while let token = unacknowledged.first {
+            let note = note()
+            do { try await context.link.acknowledge(token) { db in try note.write(db) } } catch { return }
+            unacknowledged.removeFirst()
+        }
     }
 
     /// A chunk message that its sender numbers: the link has stored it.
@@ -411,21 +424,25 @@ actor ReceiveRunner: TransferRunner {
     func store() async { await write(note(), saying: nil) }
 
     private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
+        var note = note
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
         if let state = note.state { stored = state }
         defer { if isNews { context.changed(transfer.id) } }
         let isLast = note.ending != nil
         if let words {
             do {
+                let told = note
                 try await context.link.send(words, on: connection) { db, id in
-                    try note.write(db, farewell: isLast ? id : nil)
+                    try told.write(db, farewell: isLast ? id : nil)
                 }
                 return
             } catch {
                 context.logger.debug("transfer \(transfer.id) could not say a word: \(error)")
+                note.isTold = false
             }
         }
-        do { try context.profile.write(durable: durable) { db in try note.write(db) } } catch {
+        let written = note
+        do { try context.profile.write(durable: durable) { db in try written.write(db) } } catch {
             context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
         }
     }

@@ -139,6 +139,8 @@ struct RunnerNote: Sendable {
     var path: String?
     /// The stored message that this handles.
     var inbound: Int64?
+    /// Whether the other side's last word is on its way, if it ended; if not, the engine says it.
+    var isTold = true
 
     /// - Parameter farewell: the number of the last word on the file connection, when this is stored together with it.
     func write(_ db: GRDB.Database, farewell: Int64? = nil) throws {
@@ -150,7 +152,7 @@ struct RunnerNote: Sendable {
             // What the user ended stays ended, but a file that is there is there.
             guard !row.state.isEnded || ending == .complete else { return }
             row.end(ending)
-            row.isUntold = false
+            row.isUntold = !isTold && ending != .complete
             if ending == .complete, let size = row.size {
                 try Transfer.updateProgress(
                     db, id: transfer, transferred: size, bytesPerSecond: nil, now: unixNow())

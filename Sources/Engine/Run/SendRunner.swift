@@ -160,7 +160,13 @@ actor SendRunner: TransferRunner {
             await sent(.done, lastMessage: id)
         } catch {
             context.logger.debug("x.file.done not sent: \(error)")
-            if error != .stopped { await fail(.queueGone) }
+            switch error {
+            case .stopped: break
+            case .storage:
+                _ = machine.handle(.probe)
+                block(error)
+            default: await fail(.queueGone)
+            }
         }
     }
 
@@ -179,9 +185,16 @@ actor SendRunner: TransferRunner {
         case .withdrawn: wake()
         // Goes on when the relay is back.
         case .relayUnreachable, .relayIdentity, .relayIncompatible: isBlocked = true
-        case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong, .storage:
+        case .storage: block(error)
+        case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong:
             await fail(.other(error.description))
         }
+    }
+
+    /// Goes on with the next try, when the database may have room.
+    private func block(_ error: AgentLinkError) {
+        context.logger.error("transfer \(transfer.id) waits: \(error)")
+        isBlocked = true
     }
 
     // MARK: - Events
@@ -303,18 +316,22 @@ actor SendRunner: TransferRunner {
     }
 
     private func write(_ note: RunnerNote, saying farewell: [UInt8]?) async {
+        var note = note
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
         if let state = note.state { stored = state }
         defer { if isNews { context.changed(transfer.id) } }
         if let farewell {
             do {
-                try await context.link.send(farewell, on: connection) { db, id in try note.write(db, farewell: id) }
+                let told = note
+                try await context.link.send(farewell, on: connection) { db, id in try told.write(db, farewell: id) }
                 return
             } catch {
                 context.logger.debug("the last word of transfer \(transfer.id) was not sent: \(error)")
+                note.isTold = false
             }
         }
-        do { try context.profile.write { db in try note.write(db) } } catch {
+        let written = note
+        do { try context.profile.write { db in try written.write(db) } } catch {
             context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
         }
     }

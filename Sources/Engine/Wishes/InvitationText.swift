@@ -1,3 +1,4 @@
+import AgentLink
 import SMPProtocol
 
 /// A link that a user pasted, checked before anything is recorded.
@@ -12,6 +13,10 @@ struct InvitationText: Sendable {
         let plain = pasted.split(whereSeparator: \.isWhitespace).joined()
         let link: ConnectionLink
         do { link = try ConnectionLink(plain) } catch { throw .badLink("\(error)") }
+        do { try AgentLink.check(link: plain) } catch {
+            if case .badLink(let what) = error { throw .badLink(what) }
+            throw .link(error)
+        }
         text = plain
         relays = Self.queues(of: link).map { "\($0.server)" }.joined(separator: ",")
     }

@@ -21,7 +21,7 @@ extension Profile {
     /// Makes a contact by joining `link`. The same link again gives the contact that it made.
     ///
     /// A profile without a relay of its own takes the link's from now on.
-    /// - Throws: `badLink`, `badName`, `nameTaken`, `link(.linkUsed)`.
+    /// - Throws: `badLink`, `usage` for a link of this profile, `badName`, `nameTaken`, `link(.linkUsed)`.
     public func requestConnect(link text: String, as name: String? = nil) throws(EngineError) -> Contact {
         let link = try InvitationText(text)
         let needsRelay = try relays().isEmpty
@@ -29,7 +29,7 @@ extension Profile {
             if let known = try Self.contact(db, link: link.text) {
                 if known.state == .connecting || known.state == .connected { return known }
                 if known.state == .invited {
-                    throw EngineError.badLink("this profile made it: give it to somebody else")
+                    throw EngineError.usage("this profile made the link itself: give it to somebody else")
                 }
                 throw EngineError.link(.linkUsed)
             }

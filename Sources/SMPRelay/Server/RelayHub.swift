@@ -1,6 +1,6 @@
+import Guarding
 import NIOCore
 import Primitives
-import Synchronization
 
 /// The core under a lock, and the ways to the connections: what all event loops share.
 ///
@@ -20,12 +20,12 @@ package final class RelayHub: Sendable {
     /// Takes events to a connection, in order; called under the lock.
     package typealias Outlet = @Sendable (Push.Event) -> Void
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
     private let clock: @Sendable () -> Int64
 
     /// Takes over `core`; `clock` tells Unix time in seconds.
     package init(core: sending RelayCore, clock: @escaping @Sendable () -> Int64) {
-        state = Mutex(State(core: core))
+        state = Guarded(State(core: core))
         self.clock = clock
     }
 

@@ -8,6 +8,12 @@ final class QueueDatabase {
 
     /// Opens or makes the file at `path`.
     init(path: String) throws(RelayError) {
+        // It holds keys; SQLite gives the files beside it the same permissions.
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        if file >= 0 {
+            fchmod(file, 0o600)
+            close(file)
+        }
         do {
             var configuration = Configuration()
             configuration.journalMode = .wal

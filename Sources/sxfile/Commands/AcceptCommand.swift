@@ -29,13 +29,16 @@ struct AcceptCommand: SessionCommand {
         let profile = try session.openProfile()
         let chosen = try choose(profile)
         guard let first = chosen.first else { return }
-        try profile.checkAcceptable(chosen)
+        // Of all that waited, another command or the sender may have ended some by now: those do not wait any more.
+        if !all { try profile.checkAcceptable(chosen) }
         var receiving = Receiving(session: session, profile: profile)
         for id in chosen {
             do {
                 try await profile.requestAccept(
                     id, into: output, requiresDirectory: chosen.count > 1, mayBeExecutable: !all)
                 receiving.open.append(id)
+            } catch EngineError.wrongState(let id, let state, _) where all {
+                session.console.detail("transfer \(id) is \(state.rawValue)")
             } catch {
                 // The others are not to suffer for it.
                 guard chosen.count > 1 else { throw error }
@@ -81,7 +84,7 @@ private struct Receiving {
             } else if transfer.state == .complete || isOver {
                 session.console.detail(transfer.doneText)
             } else {
-                failures.append(.queued(transfer.queuedText))
+                failures.append(transfer.pausedFailure)
             }
         }
         let worst = ExitStatus.worst(of: failures.map(\.status))

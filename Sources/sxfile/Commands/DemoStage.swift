@@ -1,12 +1,12 @@
 import Glibc
-import Synchronization
+import Guarding
 
 /// The temporary directory and the processes of a demonstration: the program itself, as its users run it.
 final class DemoStage: Sendable {
     let directory: String
     private let console: Console
     private let program: String
-    private let running = Mutex<[pid_t]>([])
+    private let running = Guarded<[pid_t]>([])
 
     /// A process that goes on, with its output.
     struct Player {

@@ -45,7 +45,9 @@ struct InviteCommand: SessionCommand {
             return link
         } catch {
             try? profile.removeContact(contact.name)
-            guard var failure = error as? CommandFailure else { throw error }
+            if error is CancellationError { throw error }
+            var failure = CommandFailure(error)
+            guard failure.status == .relay else { throw failure }
             failure.hint = "`sxfile doctor` looks at each relay"
             throw failure
         }

@@ -1,9 +1,9 @@
 import Engine
-import Synchronization
+import Guarding
 
 /// Prints the final path of each complete file, once.
 final class PathPrinter: Sendable {
-    private let printed = Mutex<Set<Int64>>([])
+    private let printed = Guarded<Set<Int64>>([])
     private let console: Console
 
     init(console: Console) { self.console = console }

@@ -52,8 +52,7 @@ struct ResumeCommand: SessionCommand {
                     session.console.note("\(transfer.id): \(transfer.waitingText ?? "")")
                 }
                 if transfer.waiting == .space {
-                    failures.append(
-                        CommandFailure(.destination, "transfer \(transfer.id) waits for space at its destination"))
+                    failures.append(transfer.pausedFailure)
                 } else {
                     session.console.detail(transfer.queuedText)
                 }

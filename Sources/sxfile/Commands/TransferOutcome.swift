@@ -24,8 +24,17 @@ extension Transfer {
         case .sent:
             return CommandFailure(.failed, "transfer \(id) was sent, but \(peer) has not confirmed it in time")
         case .complete, .offered, .accepted, .active, .failed:
-            return CommandFailure(outcome, "transfer \(id) failed\(why)")
+            let place = endedBy == .peer ? " on the side of \(peer)" : ""
+            return CommandFailure(outcome, "transfer \(id) failed\(place)\(why)")
         }
+    }
+
+    /// What a recipient's command ends with when it leaves an unfinished transfer.
+    var pausedFailure: CommandFailure {
+        guard waiting == .space else { return .queued(queuedText) }
+        return CommandFailure(
+            .destination, "transfer \(id) waits for space for \(path ?? name)",
+            hint: "make room there: `sxfile resume` goes on with it")
     }
 
     /// What is said when a command stops waiting for it.

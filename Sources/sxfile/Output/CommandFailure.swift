@@ -105,7 +105,7 @@ struct CommandFailure: Error {
         case .link(.linkUsed): hint = "links work once: ask for a new one, made with `sxfile invite`"
         case .link(.relayIdentity):
             hint = "somebody else answers at this address, or the relay lost its keys: ask its operator for its address"
-        case .relay(.relay, _), .link(.relayUnreachable):
+        case .relay(.relay, _), .link(.relayUnreachable), .link(.relayIncompatible):
             hint = "what was asked for is kept, `sxfile resume` tries again; `sxfile doctor` looks at each relay"
         case .destination: hint = "choose another place with -o"
         case .notRegular: hint = "only regular files can be sent"

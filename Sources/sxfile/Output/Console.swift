@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 import Synchronization
 
 /// Standard output and standard error: results on the one, everything else on the other, and a line that is drawn over on a
@@ -17,13 +18,15 @@ final class Console: Sendable {
     private struct Line {
         var isDrawn = false
         var width = 0
+        var logged = ""
+        var loggedAt: ContinuousClock.Instant?
     }
 
     let style: Style
     /// Whether standard error is a terminal.
     let isTerminal: Bool
     private let isDumb: Bool
-    private let line = Mutex(Line())
+    private let line = Guarded(Line())
     private let hasFailed = Atomic<Bool>(false)
 
     init(_ style: Style, environment: [String: String]) {
@@ -74,8 +77,18 @@ final class Console: Sendable {
         put(mark + " " + PlainText.escaped(text) + "\n", to: STDERR_FILENO)
     }
 
-    /// A line of the log.
-    func log(_ text: String) { put(PlainText.escaped(text) + "\n", to: STDERR_FILENO) }
+    /// A line of the log. What says the same as the line before is left out for a while: a full disk is told once, not at
+    /// every message.
+    func log(_ text: String) {
+        let now = ContinuousClock.now
+        let isNews = line.withLock { line in
+            if line.logged == text, let time = line.loggedAt, now - time < .seconds(60) { return false }
+            line.logged = text
+            line.loggedAt = now
+            return true
+        }
+        if isNews { put(PlainText.escaped(text) + "\n", to: STDERR_FILENO) }
+    }
 
     /// Draws `text` over the line drawn before; only on a terminal.
     func draw(_ text: String) {

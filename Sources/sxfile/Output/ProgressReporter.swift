@@ -1,5 +1,5 @@
 import Engine
-import Synchronization
+import Guarding
 
 /// Shows how far transfers are while a command waits: a line on a terminal, objects with `--json`, nothing elsewhere. At most
 /// ten a second.
@@ -14,7 +14,7 @@ final class ProgressReporter: Sendable {
     private static let interval: Duration = .milliseconds(100)
     private let console: Console
     private let profile: Profile
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     init(console: Console, profile: Profile) {
         self.console = console

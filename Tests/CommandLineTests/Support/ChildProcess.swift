@@ -1,3 +1,4 @@
+import CConfinement
 import Glibc
 import Testing
 
@@ -13,6 +14,13 @@ struct CommandResult: Sendable {
     var text: String { lines.joined(separator: "\n") }
 }
 
+/// What the kernel is to refuse a process.
+struct RingRefusal: Sendable {
+    var code: Int32
+    /// A ring can be set up and not be used.
+    var onlyEnter = false
+}
+
 /// A process of the program under test. Output goes to files, so that nobody has to read along.
 final class ChildProcess: Sendable {
     /// No step of any test takes this long: what does, hangs.
@@ -25,7 +33,8 @@ final class ChildProcess: Sendable {
 
     /// Starts `program` with an environment of its own, no blocked and no ignored signals.
     init(
-        _ program: String, _ words: [String], environment: [String], input: String?, scratch: String
+        _ program: String, _ words: [String], environment: [String], input: String?, scratch: String,
+        refusal: RingRefusal? = nil
     ) throws {
         self.words = words
         let number = Int.random(in: 0..<Int.max)
@@ -39,6 +48,8 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, input == nil ? "/dev/null" : inputPath, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        // Nothing else of this process is its business.
+        confined_close_from(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -52,7 +63,14 @@ final class ChildProcess: Sendable {
         var variables = environment.map { strdup($0) } + [nil]
         defer { for text in arguments + variables { free(text) } }
         var process: pid_t = 0
-        let code = posix_spawn(&process, program, &actions, &attributes, &arguments, &variables)
+        let code =
+            if let refusal {
+                confined_spawn(
+                    refusal.onlyEnter ? 1 : 0, refusal.code, &process, program, &actions, &attributes, &arguments,
+                    &variables)
+            } else {
+                posix_spawn(&process, program, &actions, &attributes, &arguments, &variables)
+            }
         try #require(code == 0, "\(program) cannot be started: build the product sxfile first")
         id = process
     }

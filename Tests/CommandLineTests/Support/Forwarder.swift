@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Guarding
 import Testing
 
 /// Stands between a person and the relay: counts what passes, cuts connections, and adds delay.
@@ -8,11 +8,13 @@ final class Forwarder: Sendable {
     let port: Int
     private let listener: Int32
     private let target: Int
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     private struct State {
         var open: Set<Int32> = []
         var upward = 0
+        /// Bytes up and down of each connection.
+        var flows: [(up: Int, down: Int)] = []
         var isEnded = false
         var delayInMicroseconds: UInt32 = 0
         /// After how many bytes upward each connection is cut.
@@ -33,13 +35,23 @@ final class Forwarder: Sendable {
         }
         try #require(bound)
         port = Int(UInt16(bigEndian: address.sin_port))
-        thread { self.accept() }
+        startThread { self.accept() }
     }
 
     deinit { end() }
 
     /// Bytes that went to the relay so far.
     var upward: Int { state.withLock { $0.upward } }
+
+    /// Bytes that went to the relay on connections that brought more than they took: messages, not their acknowledgements.
+    var sent: Int { state.withLock { $0.flows.filter { $0.up > $0.down }.reduce(0) { $0 + $1.up } } }
+
+    /// Counts anew.
+    func forget() {
+        state.withLock { state in
+            for flow in state.flows.indices { state.flows[flow] = (0, 0) }
+        }
+    }
 
     /// Cuts all connections.
     func cut() { state.withLock { for descriptor in $0.open { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
@@ -78,20 +90,26 @@ final class Forwarder: Sendable {
                 close(server)
                 continue
             }
-            state.withLock { $0.open.formUnion([client, server]) }
-            let pair = Pair(self, client, server)
-            thread { pair.forwarder.pump(client, server, isUpward: true, pair) }
-            thread { pair.forwarder.pump(server, client, isUpward: false, pair) }
+            let number = state.withLock { state in
+                state.open.formUnion([client, server])
+                state.flows.append((0, 0))
+                return state.flows.count - 1
+            }
+            let pair = Pair(self, client, server, number)
+            startThread { pair.forwarder.pump(client, server, isUpward: true, pair) }
+            startThread { pair.forwarder.pump(server, client, isUpward: false, pair) }
         }
     }
 
     /// Closes both ends when both directions are done.
     private final class Pair: Sendable {
         let forwarder: Forwarder
+        let number: Int
         private let ends: [Int32]
 
-        init(_ forwarder: Forwarder, _ client: Int32, _ server: Int32) {
+        init(_ forwarder: Forwarder, _ client: Int32, _ server: Int32, _ number: Int) {
             self.forwarder = forwarder
+            self.number = number
             ends = [client, server]
         }
 
@@ -111,7 +129,12 @@ final class Forwarder: Sendable {
         }
         while case let count = recv(input, &buffer, buffer.count, 0), count > 0 {
             let (delay, limit) = state.withLock { state in
-                if isUpward { state.upward += count }
+                if isUpward {
+                    state.upward += count
+                    state.flows[pair.number].up += count
+                } else {
+                    state.flows[pair.number].down += count
+                }
                 return (state.delayInMicroseconds, state.cutAfter)
             }
             if delay > 0 { usleep(delay) }
@@ -138,7 +161,7 @@ final class Forwarder: Sendable {
 }
 
 /// Runs `body` on a thread of its own.
-private func thread(_ body: @escaping @Sendable () -> Void) {
+func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

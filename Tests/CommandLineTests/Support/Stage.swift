@@ -32,8 +32,8 @@ final class Stage {
     }
 
     /// Starts the relay, the second time at the same port with the same data.
-    func startRelay(quota: String? = nil) async throws {
-        if quota == nil, let server = getenv("SXFILE_TEST_SERVER") {
+    func startRelay(quota: String? = nil, limit: String? = nil) async throws {
+        if quota == nil, limit == nil, let server = getenv("SXFILE_TEST_SERVER") {
             let isRestart = !address.isEmpty
             address = String(cString: server)
             if isRestart, let command = getenv("SXFILE_TEST_SERVER_RESTART") { try #require(system(command) == 0) }
@@ -42,7 +42,7 @@ final class Stage {
         let host = network == nil ? "127.0.0.1" : Namespaces.relayAddress
         var words = ["relay", "--listen", "\(host):\(port)", "--data", directory + "/relay"]
         if let quota { words += ["--quota", quota] }
-        let relay = try start(words, home: "operator")
+        let relay = try start(words, home: "operator", limit: limit)
         address = try await relay.firstLine()
         port = Int(address.split(separator: ":").last ?? "") ?? 0
         try #require(port > 0, "the relay did not start: \(relay.errors)")
@@ -75,15 +75,19 @@ final class Stage {
         try await host.wait()
     }
 
-    /// Starts a command in the home `home`.
-    func start(_ words: [String], home: String, input: String? = nil, environment: [String] = []) throws -> ChildProcess
-    {
+    /// Starts a command in the home `home`; `limit` is what `ulimit` is told before.
+    func start(
+        _ words: [String], home: String, input: String? = nil, environment: [String] = [], limit: String? = nil,
+        refusal: RingRefusal? = nil
+    ) throws -> ChildProcess {
         let path = directory + "/" + home
         let command = network.map { $0.command(in: home) + [program] + words } ?? [program] + words
+        let shell = limit.map { ["/bin/sh", "-c", "ulimit \($0) && exec \"$0\" \"$@\""] } ?? []
+        let all = shell + command
         let child = try ChildProcess(
-            command[0], Array(command.dropFirst()),
+            all[0], Array(all.dropFirst()),
             environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
-            input: input, scratch: directory + "/scratch")
+            input: input, scratch: directory + "/scratch", refusal: refusal)
         children.append(child)
         return child
     }
@@ -137,6 +141,15 @@ final class Stage {
     }
 }
 
+/// Waits until something holds that another process brings about; what takes longer than any step hangs.
+func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + ChildProcess.patience
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "\(what): never")
+        try await Task.sleep(for: .milliseconds(3))
+    }
+}
+
 /// One user with a home.
 struct Person {
     let name: String
@@ -147,8 +160,12 @@ struct Person {
     var profile: String { home + "/profile" }
 
     /// Starts a command.
-    func start(_ words: String..., input: String? = nil, environment: [String] = []) throws -> ChildProcess {
-        try stage.start(words, home: name, input: input, environment: environment)
+    func start(
+        _ words: String..., input: String? = nil, environment: [String] = [], limit: String? = nil,
+        refusal: RingRefusal? = nil
+    ) throws -> ChildProcess {
+        try stage.start(
+            words, home: name, input: input, environment: environment, limit: limit, refusal: refusal)
     }
 
     /// Runs a command to its end.
