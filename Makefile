@@ -17,7 +17,15 @@ BENCH_TOOLS := /usr/sbin/sshd:openssh-server /usr/bin/scp:openssh-client /usr/bi
 SECTION ?=
 OPTIONS ?=
 
-.PHONY: all build deps demo test lint man completions check-generated bench bench-functions bench-deps install uninstall clean
+# What `make fuzz` runs, and how long each.
+FUZZ_TARGETS := chat json ranges text block command hello link agent envelope ratchet sending receiving certificate
+SECONDS ?= 60
+# lld, because gold does not link what the sanitizers add.
+FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz -Xswiftc -enable-testing \
+  -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
+
+.PHONY: all build deps demo test lint man completions check-generated fuzz bench bench-functions bench-deps install \
+  uninstall clean
 
 all: build
 
@@ -42,7 +50,20 @@ test: deps lint
 	$(SWIFT) test -c release -Xswiftc -enable-testing --skip-build --no-parallel
 
 lint:
-	$(SWIFT) format lint --strict -r Sources Tests Benchmarks Package.swift
+	$(SWIFT) format lint --strict -r Sources Tests Benchmarks Fuzz Package.swift
+
+# Random bytes for every parser, from the examples in Fuzz/Corpus on; see Fuzz/README.md. What was found before is kept in
+# Fuzz/.build/corpus, an input that breaks something in Fuzz/.build/found.
+fuzz: deps
+	$(FUZZ_BUILD)
+	@program=$$($(FUZZ_BUILD) --show-bin-path)/Fuzz; mkdir -p Fuzz/.build/found; \
+	for target in $(FUZZ_TARGETS); do \
+	  echo "fuzzing $$target for $(SECONDS) s"; mkdir -p Fuzz/.build/corpus/$$target; log=Fuzz/.build/$$target.log; \
+	  FUZZ_TARGET=$$target SWIFT_BACKTRACE=enable=no SWIFT_DETERMINISTIC_HASHING=1 $$program \
+	    -max_total_time=$(SECONDS) -rss_limit_mb=512 -malloc_limit_mb=64 -timeout=25 -print_funcs=0 \
+	    -artifact_prefix=Fuzz/.build/found/$$target- Fuzz/.build/corpus/$$target Fuzz/Corpus/$$target >$$log 2>&1 \
+	  || { tail -n 60 $$log; exit 1; }; \
+	  grep -a DONE $$log; done
 
 # Whole transfers beside other tools; see Benchmarks/README.md.
 bench: build bench-deps
@@ -94,3 +115,4 @@ uninstall:
 clean:
 	$(SWIFT) package clean
 	$(SWIFT) package --package-path Benchmarks clean
+	$(SWIFT) package --package-path Fuzz clean

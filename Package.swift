@@ -35,6 +35,13 @@ let package = Package(
         // Only a product can be used from another package: these are what Benchmarks/ measures function by function.
         .library(
             name: "HotPath", targets: ["Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "ChunkIO"]),
+        // What Fuzz/ feeds with random bytes.
+        .library(
+            name: "Parsers",
+            targets: [
+                "WireFormat", "Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "TransferCore",
+                "TLSTransport", "DirectLane",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

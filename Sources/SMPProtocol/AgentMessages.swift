@@ -56,7 +56,9 @@ public enum AgentEnvelope: Equatable, Sendable {
                 self = .confirmation(version: version, parameters: parameters, encrypted: reader.rest())
             case UInt8(ascii: "M"): self = .message(version: version, encrypted: reader.rest())
             case UInt8(ascii: "I"):
-                let link = String(decoding: try reader.long(), as: UTF8.self)
+                guard let link = String(validating: try reader.long(), as: UTF8.self) else {
+                    throw .unexpected(offset: 3)
+                }
                 self = .invitation(version: version, link: link, info: reader.rest())
             case UInt8(ascii: "R"):
                 let parameters = try Self.parameters(&reader)

@@ -151,7 +151,11 @@ public enum ClientCommand: Equatable, Sendable {
         let recipientKey = try AuthKey(spki: try reader.short())
         let agreementKey = try X25519PublicKey(spki: try reader.short())
         let password = try reader.maybe { (inner) throws(WireError) in
-            String(decoding: try inner.short(), as: UTF8.self)
+            let at = inner.offset
+            guard let password = String(validating: try inner.short(), as: UTF8.self) else {
+                throw .unexpected(offset: at)
+            }
+            return password
         }
         let subscribe: Bool
         switch try reader.u8() {

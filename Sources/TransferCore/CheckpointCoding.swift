@@ -158,7 +158,11 @@ extension WireReader {
     }
 
     mutating func want() throws(WireError) -> Want {
-        Want(number: try integer(), seen: try integer(), ranges: try ranges())
+        let at = offset
+        let want = Want(number: try integer(), seen: try integer(), ranges: try ranges())
+        // Another one must be able to follow.
+        guard want.number < UInt64(Int64.max), want.seen >= 0 else { throw .unexpected(offset: at) }
+        return want
     }
 
     /// The offer's plan, with the size that was found out since.

@@ -44,6 +44,9 @@ public struct ChunkPlan: Hashable, Sendable {
         return size / step + (size % step == 0 ? 0 : 1)
     }
 
+    /// The highest number that a chunk can have.
+    var lastChunk: UInt64 { count ?? Self.largestSize / step + 1 }
+
     /// The place of chunk `number`; nil if there is no such chunk.
     public func place(of number: UInt64) -> ChunkPlace? {
         guard number >= 1, number - 1 <= Self.largestSize / step else { return nil }

@@ -60,15 +60,26 @@ extension ReceivingMachine {
         okOwed = try reader.flag()
         causes = Causes(rawValue: try reader.u8())
         lastWant = try reader.maybe { reader throws(WireError) in try reader.want() }
+        let at = reader.offset
         done = try reader.maybe { reader throws(WireError) in try reader.mark() }
+        guard done.map({ $0.size == plan.size && $0.count == plan.count }) ?? true else {
+            throw .unexpected(offset: at)
+        }
         let counts = try reader.items(least: 9) { reader throws(WireError) in
-            (try reader.integer() as UInt64, try reader.u8())
+            let at = reader.offset
+            let (chunk, count): (UInt64, UInt8) = (try reader.integer(), try reader.u8())
+            guard count < TransferFailure.damagedChunkLimit else { throw .unexpected(offset: at) }
+            return (chunk, count)
         }
         for (chunk, count) in counts { damaged[chunk] = count }
+        let chunkSize = plan.size == nil ? plan.chunkSize : 0
         shortChunk = try reader.maybe { reader throws(WireError) in
-            (number: try reader.integer(), length: Int(try reader.u32()))
+            let at = reader.offset
+            let short: (number: UInt64, length: Int) = (try reader.integer(), Int(try reader.u32()))
+            guard short.length >= 1, short.length < chunkSize else { throw .unexpected(offset: at) }
+            return short
         }
-        let last = plan.count ?? ChunkPlan.largestSize
+        let last = plan.lastChunk
         progress = try ChunkProgress(from: &reader, last: last)
         let stored = try reader.maybe { reader throws(WireError) in try ChunkProgress(from: &reader, last: last) }
         synced = stored ?? progress

@@ -84,10 +84,13 @@ extension SendingMachine {
         toSend = try reader.ranges().clipped(to: last)
         log = try SentLog(from: &reader)
         let pairs = try reader.items(least: 16) { reader throws(WireError) in
-            (try reader.integer() as UInt64, try reader.i64())
+            let at = reader.offset
+            let (chunk, message): (UInt64, Int64) = (try reader.integer(), try reader.i64())
+            guard chunk >= 1, message >= 0 else { throw .unexpected(offset: at) }
+            return (chunk, message)
         }
         for (chunk, message) in pairs where chunk <= last { underWay[chunk] = message }
-        guard chain.count <= last else { throw .unexpected(offset: reader.offset) }
+        guard chain.count <= plan.lastChunk else { throw .unexpected(offset: reader.offset) }
     }
 
     private static func state(from reader: inout WireReader) throws(WireError) -> State {

@@ -156,11 +156,15 @@ public struct SendingMachine: Sendable {
     /// The next piece of work, taken out of the plan; nil when there is none now.
     public mutating func next() -> Step? {
         guard state == .active || state == .sent else { return nil }
-        if let chunk = nextWanted {
+        if let wanted = nextWanted {
             // Chunks that the recipient has from a run that a crash cut off are still to be chained.
-            if chunk > issued + 1 { return issue(issued + 1) }
-            toSend.remove(chunk)
-            reading.insert(chunk)
+            let chunk = min(wanted, issued + 1)
+            // A stream can be wanted beyond what a file can hold.
+            guard plan.place(of: chunk) != nil else { return nil }
+            if chunk == wanted {
+                toSend.remove(chunk)
+                reading.insert(chunk)
+            }
             return issue(chunk)
         }
         guard let count = plan.count, let size = plan.size else { return nil }

@@ -45,6 +45,8 @@ import WireFormat
         arguments: [
             "", "00", "0007", "000758", "000743", "00074332", "0007430131", "000749", "00074900ff", "0007520002",
             "0007430100034401", "00074301" + "0003" + x448 + x448 + "3158", "00074301" + "0003" + x448 + x448 + "3141",
+            // A link that is not UTF-8 would print longer than its length field says.
+            "00074900027fff",
         ])
     func notEnvelope(hex: String) {
         #expect(throws: SMPProtocolError.self) { try AgentEnvelope(bytes(hex)) }

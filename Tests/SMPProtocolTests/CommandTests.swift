@@ -70,6 +70,10 @@ import WireFormat
         var mode = good
         mode[mode.count - 2] = UInt8(ascii: "X")
         #expect(throws: ClientCommand.CommandSyntax.syntax) { try ClientCommand(mode[...]) }
+        // A password that is not UTF-8 would print longer than its length field says.
+        var password = good
+        password[password.count - 3] = 0xff
+        #expect(throws: ClientCommand.CommandSyntax.syntax) { try ClientCommand(password[...]) }
     }
 
     private static let ids: ServerResponse = ServerResponse.ids(

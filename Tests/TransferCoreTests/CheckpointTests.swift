@@ -129,4 +129,71 @@ import TransferCore
             _ = machine.checkpoint()
         }
     }
+
+    /// What the machines never store, and what would make them trap later if it were taken.
+    @Test("stored numbers that no machine can have")
+    func rejectsImpossibleNumbers() throws {
+        let stream = try ChunkPlan(size: nil, chunkSize: 16_384)
+
+        func sending(chained: UInt64 = 3, underWay: [UInt8]? = nil) -> [UInt8] {
+            row([1, 2], number(.max), number(chained), zeros, number(0), [0], word(0), [0], underWay ?? word(0))
+        }
+        func restoreSending(_ row: [UInt8]) throws { _ = try SendingMachine(plan: stream, checkpoint: row) }
+        try restoreSending(sending(underWay: row(word(1), number(1), number(7))))
+        for bad in [
+            sending(chained: .max), sending(chained: (1 << 49) + 1),
+            sending(underWay: row(word(1), number(0), number(7))),
+            sending(underWay: row(word(1), number(1), number(1 << 63))),
+        ] {
+            #expect(throws: TransferError.checkpointDamaged) { try restoreSending(bad) }
+        }
+
+        func receiving(
+            want: [UInt8] = [0x30], done: [UInt8] = [0x30], damaged: [UInt8]? = nil, short: [UInt8] = [0x30],
+            chained: UInt64 = 3
+        ) -> [UInt8] {
+            row(
+                [1, 2], number(.max), [1, 0, 0], want, done, damaged ?? word(0), short, number(chained), zeros, word(0),
+                [0x30])
+        }
+        func restoreReceiving(_ row: [UInt8]) throws {
+            _ = try ReceivingMachine(plan: stream, checkpoint: row, sameBoot: true)
+        }
+        let last = row([0x31], number((1 << 63) - 2), number(7), word(0))
+        let short = row([0x31], number(3), word(16_383))
+        try restoreReceiving(receiving(want: last, damaged: row(word(1), number(4), [2]), short: short))
+        for bad in [
+            receiving(want: row([0x31], number(.max), number(7), word(0))),
+            receiving(want: row([0x31], number(1), number(1 << 63), word(0))),
+            receiving(done: row([0x31], number(3), number(40_000), zeros)),
+            receiving(damaged: row(word(1), number(4), [255])),
+            receiving(short: row([0x31], number(3), word(16_384))), receiving(short: row([0x31], number(3), word(0))),
+            receiving(chained: (1 << 49) + 1),
+        ] {
+            #expect(throws: TransferError.checkpointDamaged) { try restoreReceiving(bad) }
+        }
+    }
+
+    @Test("a stream that is as long as a file can be, and wanted beyond that")
+    func longestStream() throws {
+        let stream = try ChunkPlan(size: nil, chunkSize: 16_384)
+        let toSend = row(word(1), number(1 << 49), number(.max))
+        let stored = row(
+            [1, 2], number(.max), number((1 << 49) - 1), zeros, number(0), [0], toSend, [0], word(0))
+        var machine = try SendingMachine(plan: stream, checkpoint: stored)
+        guard case .read(let place) = machine.next() else {
+            Issue.record("the last chunk is to be read")
+            return
+        }
+        #expect(place.number == 1 << 49)
+        #expect(machine.next() == nil)
+    }
+
+    private let zeros = [UInt8](repeating: 0, count: 32)
+
+    private func row(_ parts: [UInt8]...) -> [UInt8] { parts.flatMap { $0 } }
+
+    private func number(_ value: UInt64) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
+
+    private func word(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
 }
