@@ -24,7 +24,7 @@ SECONDS ?= 60
 FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz -Xswiftc -enable-testing \
   -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 
-.PHONY: all build deps demo test lint man completions check-generated fuzz bench bench-functions bench-deps install \
+.PHONY: all build deps demo test lint completions check-generated fuzz bench bench-functions bench-deps install \
   uninstall clean
 
 all: build
@@ -42,7 +42,9 @@ build: deps
 demo: build
 	$(BINARY) demo
 
-# One test at a time: many of them run the real program, relay and disk, and wait for them.
+# One test at a time: many of them run the real program, relay and disk, and wait for them. With ip(8) and root, some of them
+# make machines of their own out of network namespaces.
+test: PACKAGES += iproute2
 test: deps lint
 	$(BUILD) --build-tests
 	$(BUILD) --product sxfile

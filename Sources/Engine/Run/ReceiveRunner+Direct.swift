@@ -40,51 +40,22 @@ struct DirectIntake: Sendable {
 }
 
 /// The direct lane, from the recipient's side.
-extension ReceiveRunner {
+extension ReceiveRunner: DirectRunner {
     // MARK: - Meeting
 
-    /// Says x.file.direct, if it is time for that.
-    func offerDirectly() async {
-        guard !isOver, !isLeaving, !isWithoutSpace, port.isDue, await context.isFresh(connection) else { return }
-        await sayDirect()
+    var mayMeet: Bool { !isOver && !isLeaving && !isWithoutSpace }
+
+    var directRole: DirectRendezvous.Role {
+        .recipient(
+            ChunkIntake(pool: DirectPort.pool(chunkSize: transfer.chunkSize)) { bytes in
+                FileChunk.parseHeader(bytes[...]).map { (header: $0.bodyOffset, body: $0.chunk.length) }
+            })
     }
 
     /// The sender asks whether we are there.
     func answerDirectly() async {
-        guard !isOver, !isLeaving, !isWithoutSpace, port.isIdle, await context.isFresh(connection) else { return }
+        guard mayMeet, port.isIdle, await context.isFresh(connection) else { return }
         await sayDirect()
-    }
-
-    /// Listens, and says so.
-    /// - Parameter answered: the identity in the x.file.direct that this is the answer to.
-    private func sayDirect(answering answered: [UInt8]? = nil) async {
-        await dropDirect()
-        let intake = ChunkIntake(pool: DirectPort.pool(chunkSize: transfer.chunkSize)) { bytes in
-            FileChunk.parseHeader(bytes[...]).map { (header: $0.bodyOffset, body: $0.chunk.length) }
-        }
-        var offer = port.open(.recipient(intake)) { [inbox] in inbox.yield(.direct($0, $1)) }
-        offer.answers = answered
-        context.logger.debug("transfer \(transfer.id): listening on \(port.rendezvous?.endpoints ?? [])")
-        await say(offer)
-    }
-
-    private func say(_ offer: DirectOffer) async {
-        do { try await context.link.send(ChatText.direct(offer), on: connection) } catch {
-            context.logger.debug("x.file.direct not sent: \(error)")
-            port.failed()
-        }
-    }
-
-    /// The other side listens.
-    func take(_ offer: DirectOffer) async {
-        guard !isOver, !isLeaving, !isWithoutSpace, await context.isFresh(connection) else { return }
-        switch port.reply(to: offer) {
-        case .none: return
-        case .dial: break
-        case .answer(let again): await say(again)
-        case .open: await sayDirect(answering: offer.identity)
-        }
-        port.dial(offer)
     }
 
     func take(_ event: DirectRendezvous.Event, _ attempt: Int) async {
@@ -109,9 +80,7 @@ extension ReceiveRunner {
             port.rendezvous?.taken()
         case .chunk(let header, let buffer): await take(header, buffer, attempt)
         case .down(let error):
-            context.logger.debug("the direct connection of transfer \(transfer.id) ended: \(error?.description ?? "")")
-            await dropDirect()
-            port.failed()
+            await directEnded(error)
             report()
         }
     }

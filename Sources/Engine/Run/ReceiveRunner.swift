@@ -22,14 +22,14 @@ actor ReceiveRunner: TransferRunner {
     /// A chunk waits for room.
     private var isHolding = false
     var isOver = false
-    private var syncing: Task<Void, Never>?
+    var syncing: Task<Void, Never>?
     /// The engine is leaving: what is being written is waited for.
     var isLeaving = false
-    private var isOnDisk = false
+    var isOnDisk = false
     private var stored: TransferState
     private let isRestored: Bool
     /// The engine is leaving, and everything that was written is on the disk.
-    private var isSynced = false
+    var isSynced = false
     /// Chunks that are written, and whose acknowledgement the database refused.
     private var unacknowledged: [BulkToken] = []
     /// What came while there was no room.
@@ -342,76 +342,7 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
-    private var finalPath: String?
-
-    /// Syncs beside the chunks, which go on meanwhile.
-    private func sync() {
-        guard case .partial(_, let writer) = place else { return }
-        isOnDisk = true
-        syncing = Task { [inbox] in
-            do throws(ChunkIOError) {
-                try await writer.sync()
-                inbox.yield(.synced(nil))
-            } catch {
-                inbox.yield(.synced(error))
-            }
-        }
-    }
-
-    private func synced(_ failure: ChunkIOError?) async {
-        isOnDisk = false
-        if let failure {
-            await apply(machine.handle(.failed(.destination("\(failure)"))))
-        } else {
-            await apply(machine.handle(.synced))
-        }
-        if isLeaving { await leaveOnceWritten() }
-    }
-
-    private func finish(_ mark: DoneMark) async {
-        guard case .partial(let reservation, _) = place else { return }
-        isOnDisk = true
-        defer { isOnDisk = false }
-        let attributes = FileAttributes(
-            mode: transfer.mode, mayBeExecutable: true, modificationTimeInSeconds: transfer.modifiedAt)
-        do {
-            let file = try await reservation.finish(attributes, size: Int64(clamping: mark.size))
-            finalPath = file.path.string
-            isWithoutSpace = false
-            await apply(machine.handle(.finished))
-        } catch {
-            guard error.category == .space else {
-                return await apply(machine.handle(.failed(.destination("\(error)"))))
-            }
-            isWithoutSpace = true
-            await apply(machine.handle(.finishPaused))
-            await store()
-        }
-    }
-
-    private func leaveOnceWritten() async {
-        guard machine.chunksBeingWritten == 0 && !isOnDisk || isOver else { return }
-        if !isOver { await leave() }
-        isOver = true
-    }
-
-    /// An orderly exit: what is written gets synced. That nothing is lost is true once the link has stored what it holds.
-    private func leave() async {
-        let actions = machine.handle(.leaving)
-        if actions.contains(.sync), case .partial(_, let writer) = place {
-            isOnDisk = true
-            defer { isOnDisk = false }
-            do {
-                try await writer.sync()
-                _ = machine.handle(.synced)
-            } catch {
-                context.logger.warning("the partial file could not be synced: \(error)")
-                return
-            }
-        }
-        isSynced = true
-        await store()
-    }
+    var finalPath: String?
 
     func seal() async {
         guard isSynced else { return }
@@ -447,7 +378,7 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
-    private func note() -> RunnerNote {
+    func note() -> RunnerNote {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(), bootID: context.bootID,
             transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting,

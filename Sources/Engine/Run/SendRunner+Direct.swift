@@ -6,55 +6,24 @@ import Logging
 import TransferCore
 
 /// The direct lane, from the sender's side.
-extension SendRunner {
+extension SendRunner: DirectRunner {
     /// How long chunks wait for the direct lane at the start, when the recipient is on line.
     static let directFirst: Duration = .seconds(1)
 
     // MARK: - Meeting
 
-    /// Says x.file.direct, if it is time for that.
-    func offerDirectly() async {
-        guard !isOver, !isPaused, port.isDue, await context.isFresh(connection) else { return }
-        await sayDirect()
-    }
+    var mayMeet: Bool { !isOver && !isPaused }
+
+    var directRole: DirectRendezvous.Role { .sender }
 
     /// A file that goes by no other lane: as long as nothing fresh has come, x.ok asks whether the recipient is on line.
     func askForDirect() async {
-        guard transfer.laneWish == "direct", machine.state == .active, !isOver, !isPaused, port.isDue else { return }
+        guard transfer.laneWish == "direct", machine.state == .active, mayMeet, port.isDue else { return }
         if await context.isFresh(connection) { return await sayDirect() }
         port.failed()
         do { try await context.link.send(ChatText.ok(), on: connection) } catch {
             context.logger.debug("x.ok not sent: \(error)")
         }
-    }
-
-    /// Listens, and says so.
-    /// - Parameter answered: the identity in the x.file.direct that this is the answer to.
-    private func sayDirect(answering answered: [UInt8]? = nil) async {
-        await dropDirect()
-        var offer = port.open(.sender) { [inbox] in inbox.yield(.direct($0, $1)) }
-        offer.answers = answered
-        context.logger.debug("transfer \(transfer.id): listening on \(port.rendezvous?.endpoints ?? [])")
-        await say(offer)
-    }
-
-    private func say(_ offer: DirectOffer) async {
-        do { try await context.link.send(ChatText.direct(offer), on: connection) } catch {
-            context.logger.debug("x.file.direct not sent: \(error)")
-            port.failed()
-        }
-    }
-
-    /// The other side listens.
-    func take(_ offer: DirectOffer) async {
-        guard !isOver, !isPaused, await context.isFresh(connection) else { return }
-        switch port.reply(to: offer) {
-        case .none: return
-        case .dial: break
-        case .answer(let again): await say(again)
-        case .open: await sayDirect(answering: offer.identity)
-        }
-        port.dial(offer)
     }
 
     func take(_ event: DirectRendezvous.Event, _ attempt: Int) async {
@@ -74,9 +43,7 @@ extension SendRunner {
         // A sender takes none.
         case .chunk: break
         case .down(let error):
-            context.logger.debug("the direct connection of transfer \(transfer.id) ended: \(error?.description ?? "")")
-            await dropDirect()
-            port.failed()
+            await directEnded(error)
             report()
         }
     }
