@@ -12,7 +12,9 @@ enum Program {
         signal(SIGXFSZ, SIG_IGN)
         claimStandardDescriptors()
         let status = await status(of: Array(CommandLine.arguments.dropFirst()))
-        exit(status)
+        // Without the exit handlers: OpenSSL's takes apart what threads of event loops may still use.
+        fflush(nil)
+        _exit(status)
     }
 
     /// A file that takes the number of a standard stream which is closed would be given what is meant for that stream.

@@ -11,12 +11,12 @@ struct CrashTests {
         case all
     }
 
-    @Test("killed again and again", arguments: Victim.allCases)
-    func killed(victim: Victim) async throws {
+    @Test("killed again and again", arguments: Victim.allCases, ["relay", "auto"])
+    func killed(victim: Victim, lane: String) async throws {
         let stage = try await Stage()
         let (alice, bob) = try await stage.pair()
         let path = try stage.makeFile("durable.bin", count: 6_000_000, seed: 7)
-        let sent = try await alice.offer(path, to: bob)
+        let sent = try await alice.offer(path, to: bob, lane: lane)
         let id = try await bob.newestOffer()
         try await bob.succeed("accept", id, "--no-wait")
         var generator = SeededGenerator(seed: UInt64(victim.rawValue.utf8.reduce(0) { $0 * 31 + Int($1) }))
@@ -140,6 +140,21 @@ struct CrashTests {
         if let relay = stage.relay {
             relay.signal(number)
             #expect(try await relay.wait().status == 0)
+        }
+    }
+
+    @Test("a process that leaves while its threads work does not crash")
+    func leavesAtAnyMoment() async throws {
+        let stage = try await Stage()
+        let (alice, _) = try await stage.pair()
+        let path = try stage.makeFile("interrupted", count: 1000)
+        for round in 0..<40 {
+            let sending = try alice.start("send", "bob", path)
+            _ = try await sending.firstLine()
+            try await Task.sleep(for: .milliseconds(round % 8))
+            sending.signal(SIGTERM)
+            let result = try await sending.wait()
+            #expect(result.status == 128 + SIGTERM, "round \(round)")
         }
     }
 

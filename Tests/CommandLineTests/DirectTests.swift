@@ -107,7 +107,7 @@ struct DirectTests {
         let stage = try await Stage()
         let (alice, bob) = try await stage.pair()
         let path = try stage.makeFile("large.bin", count: 200 * Self.mebibyte)
-        let id = try await alice.offer(path, to: bob)
+        let id = try await alice.offer(path, to: bob, lane: "auto")
         let offer = try await bob.newestOffer()
         try await bob.succeed("accept", offer, "--no-wait")
         var generator = SeededGenerator(seed: victim == "sender" ? 1 : 2)
@@ -140,7 +140,7 @@ struct DirectTests {
         try #require(mount("tmpfs", small, "tmpfs", 0, "size=48m") == 0)
         defer { umount2(small, Int32(MNT_DETACH)) }
         let path = try stage.makeFile("large.bin", count: 40 * Self.mebibyte)
-        let sent = try await alice.succeed("send", "bob", path, "--no-wait", "--lane", lane).text
+        let sent = try await alice.offer(path, to: bob, lane: lane)
         let id = try await bob.newestOffer()
         try await bob.succeed("accept", id, "-o", small, "--no-wait")
         try [UInt8](repeating: 1, count: 30 * Self.mebibyte).write(to: small + "/ballast")
