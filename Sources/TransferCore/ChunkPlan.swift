@@ -52,8 +52,7 @@ public struct ChunkPlan: Hashable, Sendable {
         guard number >= 1, number - 1 <= Self.largestSize / step else { return nil }
         let offset = (number - 1) * step
         guard let size else {
-            guard offset <= Self.largestSize - step else { return nil }
-            return ChunkPlace(number: number, offset: offset, length: chunkSize)
+            return ChunkPlace(number: number, offset: offset, length: Int(min(step, Self.largestSize - offset)))
         }
         guard offset < size else { return nil }
         return ChunkPlace(number: number, offset: offset, length: Int(min(step, size - offset)))
