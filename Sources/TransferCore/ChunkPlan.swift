@@ -51,11 +51,9 @@ public struct ChunkPlan: Hashable, Sendable {
     public func place(of number: UInt64) -> ChunkPlace? {
         guard number >= 1, number - 1 <= Self.largestSize / step else { return nil }
         let offset = (number - 1) * step
-        guard let size else {
-            return ChunkPlace(number: number, offset: offset, length: Int(min(step, Self.largestSize - offset)))
-        }
-        guard offset < size else { return nil }
-        return ChunkPlace(number: number, offset: offset, length: Int(min(step, size - offset)))
+        let end = size ?? Self.largestSize
+        guard offset < end else { return nil }
+        return ChunkPlace(number: number, offset: offset, length: Int(min(step, end - offset)))
     }
 
     /// The bytes in those chunks of `ranges` that the plan has; with an unknown size, those up to `highest`.

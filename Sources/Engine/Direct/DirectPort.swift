@@ -49,7 +49,6 @@ struct DirectPort {
     private(set) var dialled: [[UInt8]] = []
     /// Tells the events of one rendezvous from those of the one before.
     private(set) var attempt = 0
-    private(set) var isUp = false
     private var movedAt = Duration.zero
 
     init(_ policy: DirectPolicy, notBefore: Duration) {
@@ -61,6 +60,9 @@ struct DirectPort {
     static func pool(chunkSize: Int) -> ChunkBufferPool {
         ChunkBufferPool(capacity: chunkSize, limit: max(4, memory / chunkSize))
     }
+
+    /// Whether the two have met, and what came of it stands.
+    var isUp: Bool { rendezvous != nil && plan.state == .up }
 
     /// Whether the two sides are trying to meet.
     var isMeeting: Bool { if case .meeting = plan.state { true } else { false } }
@@ -139,7 +141,6 @@ struct DirectPort {
     mutating func moved() { movedAt = Monotonic.now }
 
     mutating func met() {
-        isUp = true
         plan.met()
     }
 
@@ -161,6 +162,5 @@ struct DirectPort {
         said = nil
         dialled = []
         attempt += 1
-        isUp = false
     }
 }
