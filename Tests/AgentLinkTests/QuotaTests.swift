@@ -37,13 +37,24 @@ import Testing
             var bob = try await relay.party("bob")
             let (a, b) = try await connected(alice, bob, kind: .file)
             await bob.link.stop()
-            let chunks = (1...9).map { Array(" x.msg.file \($0)".utf8) }
-            var last: Int64 = 0
-            for chunk in chunks { last = try await alice.link.sendBulk([chunk], on: a).upperBound }
+            // Once the relay has refused one, the next waits for room until the stop: how many go out is a matter of time.
+            let sender = Task { [link = alice.link] in
+                var sent: [(chunk: [UInt8], id: Int64)] = []
+                do {
+                    for number in 1...9 {
+                        let chunk = Array(" x.msg.file \(number)".utf8)
+                        sent.append((chunk, try await link.sendBulk([chunk], on: a).upperBound))
+                    }
+                } catch AgentLinkError.stopped {}
+                return sent
+            }
             #expect(try await alice.isFull(a))
             while await alice.link.status().outstanding > 0 { try await Task.sleep(for: .milliseconds(5)) }
-            let refused = await alice.link.status().unsent
             await alice.link.stop()
+            let sent = try await sender.value
+            let (chunks, last) = (sent.map(\.chunk), try #require(sent.last?.id))
+            let refused = await alice.link.status().unsent
+            #expect(refused > 0)
             #expect(try alice.database.read { db in try AgentStore.unsentCount(db, a) } == refused)
 
             alice = try await relay.party("alice")
