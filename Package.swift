@@ -94,7 +94,7 @@ let package = Package(
             "Engine",
             [
                 "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
-                "Primitives",
+                "Primitives", "CLinux",
                 "SMPProtocol", "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
             ]),
         .executableTarget(

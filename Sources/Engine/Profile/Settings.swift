@@ -16,6 +16,11 @@ public enum Setting: String, Sendable, CaseIterable {
     /// Whether addresses outside this machine's networks are dialled for direct connections.
     case dialPublic = "direct.dial-public"
 
+    /// A program that is run for each transfer that is complete: see `HookCommand`.
+    case hook
+    /// Whether the desktop is told of each transfer that is complete.
+    case notify
+
     /// What it is for, one line.
     public var summary: String {
         switch self {
@@ -25,17 +30,18 @@ public enum Setting: String, Sendable, CaseIterable {
         case .lane: "auto, or relay: no direct connections to other machines"
         case .offerPublic: "yes: tell public addresses of this machine to contacts who send or get a file"
         case .dialPublic: "yes: connect to addresses outside this machine's networks that a contact names"
+        case .hook: "program that is run when a transfer is complete, with its arguments; no shell"
+        case .notify: "yes: tell the desktop when a transfer is complete (notify-send)"
         }
     }
 
     /// The value when none is set; nil if there is none.
     public var standard: String? {
         switch self {
-        case .relay: nil
-        case .name: nil
+        case .relay, .name, .hook: nil
         case .inlineLimit: "1048576"
         case .lane: "auto"
-        case .offerPublic, .dialPublic: "no"
+        case .offerPublic, .dialPublic, .notify: "no"
         }
     }
 }
@@ -85,7 +91,8 @@ extension Profile {
             }
         case .lane:
             guard ["auto", "relay"].contains(value) else { throw .badSetting("lane is auto or relay") }
-        case .offerPublic, .dialPublic:
+        case .hook: _ = try HookCommand(value)
+        case .offerPublic, .dialPublic, .notify:
             guard ["yes", "no"].contains(value) else { throw .badSetting("\(setting.rawValue) is yes or no") }
         }
     }
