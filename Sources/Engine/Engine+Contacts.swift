@@ -155,7 +155,11 @@ extension Engine {
         transfer.mode = file.mode
         transfer.modifiedAt = file.modifiedAt
         transfer.expiresAt = file.expiresAt
-        transfer.retryOf = asking?.retryOf
+        transfer.retryOf = try file.retries.flatMap { ref in
+            try Transfer.fetchAll(
+                db, where: "contact = ? AND direction = 'receive' AND offerRef = ?", [contact.id, ref]
+            ).first?.id
+        }
         if file.isFolder {
             transfer.end(.failed, by: .me, reason: "this version does not receive folders yet", failure: .failed)
             transfer.isUntold = true

@@ -8,7 +8,10 @@ import TransferCore
 extension Engine {
     func take(_ event: AgentEvent) async {
         switch event {
-        case .linkReady(let connection, _): await advance(connection)
+        case .linkReady(let connection, _):
+            // Made in this run: whatever comes on it is pushed at once.
+            drained.insert(connection)
+            await advance(connection)
         case .confirmation(let connection, let info): await confirm(connection, info: info)
         case .connected(let connection, _): await advance(connection)
         case .message(let connection, let inbound, _, let integrity, let body):

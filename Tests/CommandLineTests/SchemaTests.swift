@@ -125,7 +125,7 @@ struct SchemaTests {
     func commands() async throws {
         let stage = try await Stage()
         let record = Record()
-        @Sendable func ask(_ person: Person, _ words: String..., input: String? = nil) async throws -> CommandResult {
+        func ask(_ person: Person, _ words: String..., input: String? = nil) async throws -> CommandResult {
             try await stage.start(words + ["--json"], home: person.name, input: input).wait()
         }
         func run(

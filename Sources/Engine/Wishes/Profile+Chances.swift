@@ -57,7 +57,10 @@ extension Profile {
         let old = try read { db in try Transfer.known(db, id: id) }
         try Self.checkRetry(old)
         guard old.offerRef != nil else { throw .wrongState(id, old.state, "asked for again") }
-        if let open = try read({ db in try Self.openRetry(db, of: id) }) { return open }
+        if let open = try read({ db in try Self.openRetry(db, of: id) }) {
+            // Its sender was faster: the new offer is here.
+            return open.state == .offered ? try await requestAccept(open.id, into: output) : open
+        }
         let reservation: Reservation
         do {
             let destination = try output.map { try Destination(output: $0) } ?? Destination.downloads()

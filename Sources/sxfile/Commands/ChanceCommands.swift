@@ -10,7 +10,7 @@ struct RetryCommand: SessionCommand {
             the file again. A recipient asks for it, and has accepted it with that: the sender's next run sends it, unless \
             its user has withdrawn the file, or it is gone or changed.
             """)
-    @Argument(help: "The transfer that ended.", completion: .transfers) var id: Int64
+    @Argument(help: "The transfer that ended.", completion: .history) var id: Int64
     @Option(
         name: .shortAndLong, help: ArgumentHelp("Received: a directory, or the exact path.", valueName: "path"),
         completion: .file())
@@ -32,7 +32,7 @@ struct RetryCommand: SessionCommand {
         case .receive:
             let new = try await profile.requestRetry(receiving: id, into: output)
             session.console.result("\(new.id)")
-            session.console.detail("asking \(new.peer) for \(new.name)")
+            session.console.detail("asking \(new.peer) for \(PlainText.brief(new.name))")
             var receiving = Receiving(session: session, profile: profile, printsPaths: false)
             receiving.open = [new.id]
             try await receiving.run(new.id, noWait: noWait, timeout: timeout?.duration)

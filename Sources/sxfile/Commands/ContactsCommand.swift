@@ -17,7 +17,7 @@ struct ContactsCommand: AsyncParsableCommand {
                 var fields = [contact.name, contact.state.rawValue]
                 if contact.isVerified { fields.append("verified") }
                 if let policy = contact.policy.text { fields.append(PlainText.escaped(policy)) }
-                if let reason = contact.reason { fields.append(PlainText.escaped(reason)) }
+                if let reason = contact.reason { fields.append(PlainText.brief(reason)) }
                 session.console.result(fields.joined(separator: "\t"))
                 session.console.json("contact", contact.jsonMembers)
             }
@@ -169,6 +169,11 @@ extension CompletionKind {
     /// Ids of unfinished transfers.
     static var transfers: CompletionKind {
         .shellCommand("sxfile status 2>/dev/null | cut -f1")
+    }
+
+    /// Ids of all transfers.
+    static var history: CompletionKind {
+        .shellCommand("sxfile status --all 2>/dev/null | cut -f1")
     }
 
     /// Ids of what waits in the inbox.

@@ -43,7 +43,7 @@ struct InboxCommand: SessionCommand {
         var fields = ["\(transfer.id)", transfer.peer, transfer.isInline ? "file (here)" : "file"]
         fields.append(transfer.size.map(Quantity.size) ?? "size unknown")
         if !transfer.marks.isEmpty { fields.append(transfer.marks.joined(separator: ", ")) }
-        fields.append(PlainText.escaped(transfer.name))
+        fields.append(PlainText.brief(transfer.name))
         return fields.joined(separator: "\t")
     }
 
@@ -80,7 +80,7 @@ struct InboxCommand: SessionCommand {
             console.result("message\t\(PlainText.escaped(text))")
         }
         if let path = transfer.path { console.result("path\t\(PlainText.escaped(path))") }
-        console.result("name\t\(PlainText.escaped(transfer.name))")
+        console.result("name\t\(PlainText.brief(transfer.name))")
     }
 }
 

@@ -105,7 +105,7 @@ struct StatusCommand: SessionCommand {
         } else {
             fields.append(Self.why(transfer, isRunning: isRunning))
         }
-        fields.append(PlainText.escaped(transfer.name))
+        fields.append(PlainText.brief(transfer.name))
         return fields.joined(separator: "\t")
     }
 
@@ -116,7 +116,7 @@ struct StatusCommand: SessionCommand {
         switch (transfer.state, transfer.waiting) {
         case (_, .relayDown): return "relay was unreachable: `sxfile resume` tries again"
         case (_, .relayFull), (_, .space): return text
-        case (.accepted, _), (.active, _): return "stopped: `sxfile resume` goes on with it"
+        case (.active, _): return "stopped: `sxfile resume` goes on with it"
         default: return text
         }
     }

@@ -46,9 +46,13 @@ final class Terminal: Sendable {
 
     /// The lines as they were drawn, each for itself, without what erases.
     var drawn: [String] {
-        text.split { $0 == "\r" || $0 == "\n" || $0 == "\r\n" }
-            .map { $0.replacing("\u{1b}[K", with: "") }
-            .filter { !$0.allSatisfy { $0 == " " } }
+        let breaks: Set<Character> = ["\r", "\n", "\r\n"]
+        var lines: [String] = []
+        for piece in text.split(whereSeparator: { breaks.contains($0) }) {
+            let line = String(piece).replacing("\u{1b}[K", with: "")
+            if line.contains(where: { $0 != " " }) { lines.append(line) }
+        }
+        return lines
     }
 
     /// Waits until something was written.
