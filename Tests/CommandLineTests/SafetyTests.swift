@@ -67,7 +67,7 @@ struct SafetyTests {
                 }
             }
         }
-        let terminal = try Terminal(bob, columns: 40, "accept", "2", "--timeout", "1s")
+        let terminal = try Terminal(bob, columns: 40, "accept", "2", "--timeout", "1s", "--no-color")
         try await terminal.child.wait()
         for line in terminal.drawn { check(line, "on a terminal") }
     }
