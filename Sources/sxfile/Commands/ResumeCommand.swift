@@ -22,7 +22,7 @@ struct ResumeCommand: SessionCommand {
         let profile = try session.openProfile()
         try profile.requestUnpause(ids)
         let before = try Picture(profile)
-        let reporter = ProgressReporter(console: session.console, profile: profile)
+        let reporter = ProgressReporter(console: session.console, profile: profile, followsAll: true)
         let ending = try await session.host(profile).run(
             .resume(wait: wait?.duration), timeout: timeout?.duration, progress: { reporter.take($0) })
         reporter.end()

@@ -49,7 +49,8 @@ extension Transfer {
         case (.send, .complete): "\(peer) has \(PlainText.brief(name))"
         case (.send, _): "the offer of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
         case (.receive, .complete): "\(PlainText.brief(name)) from \(peer) is complete"
-        case (.receive, _): "the acceptance of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
+        case (.receive, _):
+            "the acceptance of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
         }
     }
 }

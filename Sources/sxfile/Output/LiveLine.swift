@@ -26,7 +26,14 @@ final class LiveLine: Sendable {
 
     /// A line that says what is waited for, and for how long.
     convenience init(_ console: Console, waiting what: String) {
-        self.init(console) { _, seconds in seconds == 0 ? what : "\(what), \(Quantity.clock(seconds))" }
+        self.init(console) { width, seconds in Self.text(what, seconds, width) }
+    }
+
+    /// What is waited for, and how long: on a narrow terminal the clock stays.
+    static func text(_ what: String, _ seconds: UInt64, _ width: Int) -> String {
+        guard seconds > 0 else { return what }
+        let clock = Quantity.clock(seconds)
+        return PlainText.cut(what, to: max(8, width - clock.count - 2)) + "  " + clock
     }
 
     /// Nothing more is drawn.

@@ -9,6 +9,8 @@ final class ProgressReporter: Sendable {
         var transfers: [Int64: Transfer] = [:]
         /// When the row of each last changed in what is shown.
         var changed: [Int64: ContinuousClock.Instant] = [:]
+        /// When an event of each came last: rows are behind the events while something moves.
+        var heard: [Int64: ContinuousClock.Instant] = [:]
         var shown: [Int64: ProgressEvent] = [:]
         var done: Set<Int64> = []
         var last: ContinuousClock.Instant?
@@ -19,14 +21,18 @@ final class ProgressReporter: Sendable {
     private let console: Console
     private let profile: Profile
     private let idle: String
+    private let followsAll: Bool
     private let state = Guarded(State())
     private let line = Guarded<LiveLine?>(nil)
 
-    /// - Parameter idle: what a terminal is told while no transfer is there to be shown.
-    init(console: Console, profile: Profile, idle: String = "asking the relays") {
+    /// - Parameters:
+    ///   - idle: what a terminal is told while no transfer is there to be shown.
+    ///   - followsAll: whether a terminal is shown everything unfinished, also what nothing happens to.
+    init(console: Console, profile: Profile, idle: String = "asking the relays", followsAll: Bool = false) {
         self.console = console
         self.profile = profile
         self.idle = idle
+        self.followsAll = followsAll
         line.withLock { line in
             line = LiveLine(console) { [weak self] width, seconds in self?.redrawn(width, seconds) }
         }
@@ -39,6 +45,7 @@ final class ProgressReporter: Sendable {
             guard !state.isOver else { return }
             let row = state.transfers[event.transfer] ?? (try? profile.transfer(id: event.transfer)) ?? nil
             guard let row else { return }
+            state.heard[event.transfer] = .now
             show(row.updated(by: event), &state)
         }
     }
@@ -96,8 +103,21 @@ final class ProgressReporter: Sendable {
     private func redrawn(_ width: Int, _ seconds: UInt64) -> String? {
         state.withLock { state in
             guard !state.isOver else { return nil }
-            return Self.line(state, width, .now)
-                ?? (seconds == 0 ? idle : "\(idle), \(Quantity.clock(seconds))")
+            if followsAll { refresh(&state) }
+            return Self.line(state, width, .now) ?? LiveLine.text(idle, seconds, width)
+        }
+    }
+
+    /// What the rows say of transfers that no event tells of.
+    private func refresh(_ state: inout State) {
+        guard let rows = try? profile.transfers(.unfinished) else { return }
+        let open = Set(rows.map(\.id))
+        state.transfers = state.transfers.filter { open.contains($0.key) }
+        for row in rows where !row.waitsForUser {
+            if let heard = state.heard[row.id], .now - heard < .seconds(2) { continue }
+            let known = state.transfers[row.id]
+            if known?.state != row.state || known?.waiting != row.waiting { state.changed[row.id] = .now }
+            state.transfers[row.id] = row
         }
     }
 
