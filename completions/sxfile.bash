@@ -173,13 +173,13 @@ _sxfile() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+    config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
         # Offer subcommand argument completions
         "_sxfile_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'config invite connect contacts send inbox accept decline cancel retry status group resume daemon relay doctor demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'config invite connect contacts send inbox accept decline cancel retry pause status group resume daemon relay doctor demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -224,7 +224,7 @@ _sxfile_config_get() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'$'\n''hook'$'\n''notify'
         return
         ;;
     esac
@@ -247,7 +247,7 @@ _sxfile_config_set() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'$'\n''hook'$'\n''notify'
         return
         ;;
     esac
@@ -322,13 +322,13 @@ _sxfile_contacts() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|rename|remove|verify)
+    list|set|rename|remove|verify)
         # Offer subcommand argument completions
         "_sxfile_contacts_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list rename remove verify' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list set rename remove verify' -- "${cur}"))
         ;;
     esac
 }
@@ -343,6 +343,33 @@ _sxfile_contacts_list() {
     # Offer option value completions
     case "${prev}" in
     '--profile')
+        return
+        ;;
+    esac
+}
+
+_sxfile_contacts_set() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        return
+        ;;
+    *)
+        __sxfile_add_completions -W 'accept=always'$'\n''accept=ask'
         return
         ;;
     esac
@@ -424,7 +451,7 @@ _sxfile_send() {
     repeating_flags=()
     non_repeating_flags=(--no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(-m --name --timeout --lane --preview --profile)
+    non_repeating_options=(-m --name --timeout --lane --expires --preview --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
@@ -440,6 +467,9 @@ _sxfile_send() {
         ;;
     '--lane')
         __sxfile_add_completions -W 'auto'$'\n''relay'$'\n''direct'
+        return
+        ;;
+    '--expires')
         return
         ;;
     '--preview')
@@ -569,14 +599,52 @@ _sxfile_cancel() {
 
 _sxfile_retry() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--output -o --timeout --profile)
     __sxfile_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--output'|'-o')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(eval 'sxfile status --all 2>/dev/null | cut -f1')"
+        return
+        ;;
+    esac
+}
+
+_sxfile_pause() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
         return
         ;;
     esac
@@ -586,11 +654,14 @@ _sxfile_status() {
     repeating_flags=()
     non_repeating_flags=(--watch --all --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--since --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--since')
+        return
+        ;;
     '--profile')
         return
         ;;
@@ -618,7 +689,7 @@ _sxfile_resume() {
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--timeout --wait --profile)
-    __sxfile_offer_flags_options 0
+    __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
@@ -629,6 +700,14 @@ _sxfile_resume() {
         return
         ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
         return
         ;;
     esac

@@ -59,7 +59,8 @@ _sxfile() {
             'accept:Accept offers, and receive the files.'
             'decline:Decline an offer; after acceptance, cancel it.'
             'cancel:End a transfer in any state, and tell the other side.'
-            'retry:Offer or ask for a failed file again (not yet in this version).'
+            'retry:Offer a file again, or ask for it again, that did not arrive.'
+            'pause:Hold transfers until `sxfile resume ID` lets them go on.'
             'status:Show state and progress of transfers.'
             'group:Groups (not yet in this version).'
             'resume:Do everything that can be done now, then leave.'
@@ -73,7 +74,7 @@ _sxfile() {
         ;;
     arg)
         case "${words[1]}" in
-        config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+        config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
             "_sxfile_${words[1]}" && ret=0
             ;;
         esac
@@ -115,7 +116,7 @@ _sxfile_config() {
 
 _sxfile_config_get() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
+    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public' 'hook' 'notify')
     local -ar arg_specs=(
         ':key:{__sxfile_complete "${_key[@]}"}'
         '--profile[The profile to use.]:name:'
@@ -133,7 +134,7 @@ _sxfile_config_get() {
 
 _sxfile_config_set() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
+    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public' 'hook' 'notify')
     local -ar arg_specs=(
         ':key:{__sxfile_complete "${_key[@]}"}'
         ':value:'
@@ -217,6 +218,7 @@ _sxfile_contacts() {
     command)
         local -ar subcommands=(
             'list:List the contacts.'
+            'set:Say which offers of a contact are accepted without asking.'
             'rename:Give a contact another local name.'
             'remove:Remove a contact.'
             'verify:Show the security code of a contact.'
@@ -225,7 +227,7 @@ _sxfile_contacts() {
         ;;
     arg)
         case "${words[1]}" in
-        list|rename|remove|verify)
+        list|set|rename|remove|verify)
             "_sxfile_contacts_${words[1]}" && ret=0
             ;;
         esac
@@ -238,6 +240,25 @@ _sxfile_contacts() {
 _sxfile_contacts_list() {
     local -i ret=1
     local -ar arg_specs=(
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_contacts_set() {
+    local -i ret=1
+    local -ar _changes=('accept=always' 'accept=ask')
+    local -ar arg_specs=(
+        ':name:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        '*:changes:{__sxfile_complete "${_changes[@]}"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -315,6 +336,7 @@ _sxfile_send() {
         '--no-wait[Leave when the offer is with the relay.]'
         '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
         '--lane[How the file travels\: auto, relay or direct.]:lane:{__sxfile_complete "${___lane[@]}"}'
+        '--expires[Withdraw the offer if it is not accepted by then (1h, 3d).]:duration:'
         '--inline[Send a small file inside the message itself.]'
         '--preview[A small picture shown with an inline file.]:file:_files'
         '--profile[The profile to use.]:name:'
@@ -406,7 +428,27 @@ _sxfile_cancel() {
 _sxfile_retry() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:'
+        ':id:{local -a list;list=(${(f)"$(sxfile status --all 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        '(--output -o)'{--output,-o}'[Received\: a directory, or the exact path.]:path:_files'
+        '--no-wait[Leave when the offer, or the question, is with the relay.]'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_pause() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:ids:{local -a list;list=(${(f)"$(sxfile status 2>/dev/null | cut -f1)"});_describe -V "" list}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -426,6 +468,7 @@ _sxfile_status() {
         '*:ids:{local -a list;list=(${(f)"$(sxfile status 2>/dev/null | cut -f1)"});_describe -V "" list}'
         '--watch[Look again until nothing is unfinished.]'
         '--all[The ended ones too, newest last.]'
+        '--since[Those of this last time, ended ones too (30m, 12h, 7d).]:duration:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -453,6 +496,7 @@ _sxfile_group() {
 _sxfile_resume() {
     local -i ret=1
     local -ar arg_specs=(
+        '*:ids:{local -a list;list=(${(f)"$(sxfile status 2>/dev/null | cut -f1)"});_describe -V "" list}'
         '--timeout[Work at most that long (30s, 5m, 2h).]:duration:'
         '--wait[While anything is unfinished, stay up to that long for the other sides.]:duration:'
         '--profile[The profile to use.]:name:'
