@@ -58,10 +58,11 @@ let package = Package(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CLinux"),
+        .target(name: "CSalsa"),
 
         // Pure: values in, values out.
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
@@ -106,7 +107,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives", "CSodium"]),
+        tests("PrimitivesTests", ["Primitives", "CSalsa", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
