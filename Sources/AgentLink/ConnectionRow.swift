@@ -77,11 +77,12 @@ struct ConnectionRow: Sendable {
 
     /// Writes everything that changes with messages.
     func updatePosition(_ db: GRDB.Database) throws {
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 UPDATE connections SET ratchet = ?, sentId = ?, sentHash = ?, reservedId = ?, unstored = ?, receivedId = ?,
                     receivedHash = ?, missing = ? WHERE id = ?
-                """,
+                """
+        ).execute(
             arguments: [
                 optionalBlob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last,
                 optionalBlob(sequence.lastHash),

@@ -192,7 +192,8 @@ extension Transfer {
     }
 
     static func fetch(_ db: GRDB.Database, id: Int64) throws -> Transfer? {
-        try Row.fetchOne(db, sql: "\(select) WHERE transfers.id = ?", arguments: [id]).map(Transfer.init)
+        try Row.fetchOne(db.cachedStatement(sql: "\(select) WHERE transfers.id = ?"), arguments: [id]).map(
+            Transfer.init)
     }
 
     static func fetch(_ db: GRDB.Database, connection: ConnectionID) throws -> Transfer? {
@@ -229,13 +230,14 @@ extension Transfer {
 
     /// Writes everything but what is moved and the checkpoint.
     func update(_ db: GRDB.Database, now: Int64) throws {
-        try db.execute(
+        try db.cachedStatement(
             sql: """
                 UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
                     offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
                     waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
                 WHERE id = ?
-                """,
+                """
+        ).execute(
             arguments: [
                 connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
                 sourceIdentity,
@@ -249,8 +251,9 @@ extension Transfer {
     static func updateProgress(
         _ db: GRDB.Database, id: Int64, transferred: UInt64, bytesPerSecond: UInt64?, now: Int64
     ) throws {
-        try db.execute(
-            sql: "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?",
+        try db.cachedStatement(
+            sql: "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?"
+        ).execute(
             arguments: [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
     }
 
@@ -258,8 +261,9 @@ extension Transfer {
     static func updateCheckpoint(
         _ db: GRDB.Database, id: Int64, _ checkpoint: [UInt8], bootID: String, transferred: UInt64
     ) throws {
-        try db.execute(
-            sql: "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
+        try db.cachedStatement(
+            sql: "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?"
+        ).execute(
             arguments: [blob(checkpoint), bootID, Int64(clamping: transferred), id])
     }
 
