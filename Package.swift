@@ -58,11 +58,14 @@ let package = Package(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CLinux"),
+        // SHA-256 of two inputs at once.
+        .target(name: "CSHA256"),
+        // Salsa20 of sixteen blocks at once.
         .target(name: "CSalsa"),
 
         // Pure: values in, values out.
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSalsa", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),

@@ -54,8 +54,7 @@ extension AgentLink {
             try storePosition(connection)
             return acknowledge(connection)
         }
-        let hash = plain.withUnsafeBufferPointer { SHA256.hash($0) }
-        let integrity = connection.row.sequence.receive(number, hash: hash, previous: Array(previous))
+        let integrity = connection.row.sequence.receive(number, message: plain, previous: Array(previous))
         switch message {
         case .message(let body): try handleBody(body, number: number, integrity: integrity, on: connection)
         case .hello:

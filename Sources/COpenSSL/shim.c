@@ -76,22 +76,39 @@ void sx_hkdf_sha512(const uint8_t *salt, size_t salt_count, const uint8_t *secre
     OPENSSL_cleanse(digest, sizeof digest);
 }
 
+// As below: each thread keeps a context. Its key is used once.
 static EVP_MAC *poly1305;
+static pthread_key_t poly1305_key;
 static pthread_once_t poly1305_once = PTHREAD_ONCE_INIT;
-static void fetch_poly1305(void) { poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL); }
-
-int sx_poly1305(const uint8_t key[32], const uint8_t *bytes, size_t count, uint8_t tag[16]) {
-    pthread_once(&poly1305_once, fetch_poly1305);
-    EVP_MAC_CTX *context = poly1305 == NULL ? NULL : EVP_MAC_CTX_new(poly1305);
-    if (context == NULL) return 0;
-    size_t tag_count = 0;
-    int done = EVP_MAC_init(context, key, 32, NULL) == 1 && EVP_MAC_update(context, bytes, count) == 1
-        && EVP_MAC_final(context, tag, &tag_count, 16) == 1 && tag_count == 16;
-    EVP_MAC_CTX_free(context);
-    return done;
+static void free_poly1305(void *context) { EVP_MAC_CTX_free(context); }
+static void fetch_poly1305(void) {
+    poly1305 = EVP_MAC_fetch(NULL, "POLY1305", NULL);
+    if (pthread_key_create(&poly1305_key, free_poly1305) != 0) poly1305 = NULL;
 }
 
-// A cipher's context costs as much as a short message: each thread keeps one, without a key in it between messages.
+static EVP_MAC_CTX *poly1305_context(void) {
+    pthread_once(&poly1305_once, fetch_poly1305);
+    if (poly1305 == NULL) return NULL;
+    EVP_MAC_CTX *context = pthread_getspecific(poly1305_key);
+    if (context != NULL) return context;
+    context = EVP_MAC_CTX_new(poly1305);
+    if (context != NULL && pthread_setspecific(poly1305_key, context) != 0) {
+        EVP_MAC_CTX_free(context);
+        return NULL;
+    }
+    return context;
+}
+
+int sx_poly1305(const uint8_t key[32], const uint8_t *bytes, size_t count, uint8_t tag[16]) {
+    EVP_MAC_CTX *context = poly1305_context();
+    size_t tag_count = 0;
+    return context != NULL && EVP_MAC_init(context, key, 32, NULL) == 1
+        && EVP_MAC_update(context, bytes, count) == 1 && EVP_MAC_final(context, tag, &tag_count, 16) == 1
+        && tag_count == 16;
+}
+
+// A cipher's context costs as much as a short message: each thread keeps one, with the key of its last message, which opens
+// nothing else.
 static EVP_CIPHER *aes256gcm;
 static pthread_key_t context_key;
 static pthread_once_t aes256gcm_once = PTHREAD_ONCE_INIT;
@@ -139,13 +156,10 @@ static int run_aes256gcm(EVP_CIPHER_CTX *context, int encrypting, const sx_aes25
 }
 
 int sx_aes256gcm(int encrypting, const sx_aes256gcm_input *input, uint8_t *output, uint8_t tag[16]) {
-    static const uint8_t nothing[32];
     EVP_CIPHER_CTX *context = aes256gcm_context();
     if (context == NULL) return 0;
     int done = run_aes256gcm(context, encrypting, input, output, tag);
     if (!done) ERR_clear_error();
-    // The key schedule goes; what decrypts is not left behind in idle threads.
-    EVP_CipherInit_ex(context, NULL, NULL, nothing, NULL, 1);
     return done;
 }
 

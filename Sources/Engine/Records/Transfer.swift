@@ -230,15 +230,14 @@ extension Transfer {
 
     /// Writes everything but what is moved and the checkpoint.
     func update(_ db: GRDB.Database, now: Int64) throws {
-        try db.cachedStatement(
-            sql: """
-                UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
-                    offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
-                    waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
-                WHERE id = ?
-                """
-        ).execute(
-            arguments: [
+        try db.executeOften(
+            """
+            UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
+                offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
+                waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
+            WHERE id = ?
+            """,
+            [
                 connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
                 sourceIdentity,
                 offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
@@ -251,20 +250,18 @@ extension Transfer {
     static func updateProgress(
         _ db: GRDB.Database, id: Int64, transferred: UInt64, bytesPerSecond: UInt64?, now: Int64
     ) throws {
-        try db.cachedStatement(
-            sql: "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?"
-        ).execute(
-            arguments: [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
+        try db.executeOften(
+            "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?",
+            [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
     }
 
     /// What survives a crash: the machine's state and, on a receiving side, the boot in which it counts.
     static func updateCheckpoint(
         _ db: GRDB.Database, id: Int64, _ checkpoint: [UInt8], bootID: String, transferred: UInt64
     ) throws {
-        try db.cachedStatement(
-            sql: "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?"
-        ).execute(
-            arguments: [blob(checkpoint), bootID, Int64(clamping: transferred), id])
+        try db.executeOften(
+            "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
+            [blob(checkpoint), bootID, Int64(clamping: transferred), id])
     }
 
     static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {
