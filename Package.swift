@@ -60,10 +60,12 @@ let package = Package(
         .target(name: "CLinux"),
         // SHA-256 of two inputs at once.
         .target(name: "CSHA256"),
+        // Salsa20 of sixteen blocks at once.
+        .target(name: "CSalsa"),
 
         // Pure: values in, values out.
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
@@ -108,7 +110,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives", "CSodium"]),
+        tests("PrimitivesTests", ["Primitives", "CSalsa", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),

@@ -14,7 +14,7 @@ extension RelayCore {
 
         package init(
             queue: QueueID, key: AuthKey?, notifies: Bool, body: ArraySlice<UInt8>,
-            messageID: [UInt8] = SecureRandom.bytes(24)
+            messageID: [UInt8] = SecureRandom.nonce(24)
         ) {
             self.queue = queue
             self.key = key
