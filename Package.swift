@@ -40,7 +40,7 @@ let package = Package(
             name: "Parsers",
             targets: [
                 "WireFormat", "Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "TransferCore",
-                "TLSTransport", "DirectLane",
+                "TLSTransport", "DirectLane", "TOML",
             ]),
     ],
     dependencies: [
@@ -60,6 +60,7 @@ let package = Package(
         .target(name: "CLinux"),
 
         // Pure: values in, values out.
+        library("TOML"),
         library("WireFormat"),
         library("Primitives", ["WireFormat", "COpenSSL", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
@@ -105,6 +106,7 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        tests("TOMLTests", ["TOML"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("PrimitivesTests", ["Primitives", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
