@@ -140,6 +140,8 @@ install:
 	install -d $(DESTDIR)$(USER_UNITS) $(DESTDIR)$(SYSTEM_UNITS)
 	for unit in $(USER_UNIT_FILES); do $(call unit,$$unit) >$(DESTDIR)$(USER_UNITS)/$$unit || exit; done
 	$(call unit,sxfile-relay.service) >$(DESTDIR)$(SYSTEM_UNITS)/sxfile-relay.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml ] \
+	  || install -D -m 644 packaging/relay.toml $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml
 
 unit = sed -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@sysconfdir@|$(SYSCONFDIR)|' packaging/systemd/$1
 

@@ -102,7 +102,7 @@ let package = Package(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "SMPProtocol", "ChunkIO",
-                "CLinux", nioCore, nioPosix, logging, system, arguments,
+                "CLinux", "TOML", nioCore, nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
 

@@ -13,12 +13,6 @@ int sx_accept(int listener) {
     return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-#include <unistd.h>
-
-int sx_sync_file_system(int descriptor) {
-    return syncfs(descriptor);
-}
-
 #include <malloc.h>
 
 void sx_keep_heap(int bytes) {

@@ -30,6 +30,7 @@ public final class Relay: Sendable {
     private static let certificateTurns = 8640
     /// How long connections have to read their last answers when the relay stops.
     private static let farewell: Duration = .seconds(3)
+    private static let syncTime: Duration = .seconds(10)
 
     /// Starts a relay; when this returns it accepts connections.
     ///
@@ -139,8 +140,10 @@ public final class Relay: Sendable {
     public func drain() { _ = hub.look { $0.isDraining = true } }
 
     /// Accepts no more connections, answers what is in hand, closes all connections and the store, and has the disk keep
-    /// what is stored. Afterwards another relay can use the directory.
-    public func shutdown() async {
+    /// what is stored, in bounded time. Afterwards another relay can use the directory.
+    /// - Returns: whether the disk has said that it keeps everything; if not, it does so by itself a little later.
+    @discardableResult
+    public func shutdown() async -> Bool {
         upkeep.cancel()
         watch.stop()
         try? await listener.close()
@@ -150,7 +153,7 @@ public final class Relay: Sendable {
         await connections.close()
         await upkeep.value
         await status?.close()
-        watch.sync()
+        return watch.sync(within: Self.syncTime)
     }
 
     private static func keepUp(

@@ -3,11 +3,14 @@ import SMPProtocol
 
 /// How a relay runs.
 public struct RelayConfiguration: Sendable {
-    /// Where to listen: an address or name of this machine, and a TCP port; 0 picks one.
+    /// Where to listen; port 0 picks one.
     public struct Address: Sendable, Equatable {
+        /// An address or name of this machine.
         public var host: String
+        /// A TCP port.
         public var port: Int
 
+        /// This port of this host.
         public init(host: String, port: Int) {
             self.host = host
             self.port = port

@@ -65,6 +65,47 @@ struct OperatorTests {
         #expect(try await alice.run("invite", "--as", "dora").status == 0)
     }
 
+    @Test("the settings file is read again, and a bad one changes nothing")
+    func reload() async throws {
+        let stage = try await Stage(withRelay: false)
+        let file = stage.directory + "/relay.toml"
+        try "# new\nmetrics = \"127.0.0.1:0\"\ntotal-size = \"1G\"\n".write(to: file)
+        try await stage.startRelay(options: ["--config", file])
+        let relay = try #require(stage.relay)
+        let port = try statusPort(stage)
+        #expect(try value("sxfile_relay_stored_bytes_limit", in: page(port, "/metrics")) == 1 << 30)
+        try "total-size = \"2G\"\ndrain = true\n".write(to: file)
+        relay.signal(SIGHUP)
+        try await eventually("read again") { relay.errors.contains("the settings were read again") }
+        #expect(relay.errors.contains("'metrics' changes with the next start"))
+        #expect(try value("sxfile_relay_stored_bytes_limit", in: page(port, "/metrics")) == 2 << 30)
+        #expect(try page(port, "/healthz") == "draining\n")
+        try "total-size = \"3G\"\nqueue-messages = \"some\"\n".write(to: file)
+        relay.signal(SIGHUP)
+        try await eventually("refused") { relay.errors.contains("goes on with the settings that it had") }
+        #expect(relay.errors.contains(file + ":2:1: queue-messages cannot be 'some'"))
+        #expect(try value("sxfile_relay_stored_bytes_limit", in: page(port, "/metrics")) == 2 << 30)
+        relay.signal(SIGTERM)
+        #expect(try await relay.wait().status == 0)
+    }
+
+    @Test("a settings file that cannot be meant keeps the relay from starting")
+    func badFile() async throws {
+        let stage = try await Stage(withRelay: false)
+        let file = stage.directory + "/relay.toml"
+        let words = ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay", "--config", file]
+        let missing = try await stage.start(words, home: "operator").wait()
+        #expect(missing.status == 3 && missing.errors.contains(file))
+        for (text, complaint) in [
+            ("listen = ", ":1:"), ("[limits]\nconnections = 5\n", "no setting 'limits.connections'"),
+            ("listen = [\"a:1\"]\n", "has one value"), ("connections = 0", "connections cannot be '0'"),
+        ] {
+            try text.write(to: file)
+            let result = try await stage.start(words, home: "operator").wait()
+            #expect(result.status == 2 && result.errors.contains(complaint), "\(result.errors)")
+        }
+    }
+
     @Test(
         "what cannot be meant is named",
         arguments: [

@@ -19,13 +19,13 @@ import Testing
             try sender.submit([(.send(notify: false, body: body[...]), queue.ids.senderID, queue.sender)])
         }
         #expect(try await sender.next().response == .ok)
-        async let stopped: Void = relay.shutdown()
+        async let isSynced = relay.shutdown()
         var answered = 1
         while let response = try? await sender.next().response {
             #expect(response == .ok)
             answered += 1
         }
-        await stopped
+        #expect(await isSynced)
         let store = try QueueStore(directory: directory.path)
         #expect(store.storedBytes == answered * SpoolLayout.slotCount)
         store.close(day: 0)

@@ -8,9 +8,6 @@ int sx_punch_hole(int descriptor, off_t offset, off_t count);
 /// accept4(2): the next caller's socket, non-blocking and closed by exec, or -1 with errno.
 int sx_accept(int listener);
 
-/// syncfs(2): has the disk keep what is written to the file system of the descriptor. 0, or -1 with errno.
-int sx_sync_file_system(int descriptor);
-
 /// mallopt(3): how many free bytes at the heap's end are kept (M_TRIM_THRESHOLD), and from which size on memory is mapped
 /// and unmapped for each allocation (M_MMAP_THRESHOLD): chunks come and go too often for that.
 void sx_keep_heap(int bytes);

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Guarding
 
@@ -48,13 +47,11 @@ final class RelayWatch: Sendable {
     /// The relay stops: it is no longer healthy.
     func stop() { state.withLock { $0.isStopping = true } }
 
-    /// Has the disk keep everything.
-    func sync() {
-        try? records.sync()
-        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        _ = sx_sync_file_system(descriptor)
-        close(descriptor)
+    /// Has the disk keep the records and, as far as the time allows, the messages.
+    /// - Returns: whether it keeps all of them.
+    func sync(within time: Duration) -> Bool {
+        do throws(RelayError) { try records.sync() } catch { return false }
+        return SpoolSync(directory: directory + "/spool", deadline: ContinuousClock.now + time).run()
     }
 
     /// How the relay is now.

@@ -10,8 +10,13 @@ struct RelayCommand: SessionCommand {
         commandName: "relay", abstract: "Run a relay in the foreground.",
         discussion: """
             Its address is the first line of standard output, once it accepts connections. It keeps messages that it cannot \
-            read until their recipients fetch them. Runs until SIGINT or SIGTERM.
+            read until their recipients fetch them. Runs until SIGINT or SIGTERM. SIGUSR1 lets it make no more queues; SIGHUP \
+            reads the settings file again. Flags go before what the file says.
             """)
+    @Option(
+        help: ArgumentHelp("A file with settings, as sxfile-relay(8) lists them.", valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var config: String?
     @Option(
         help: ArgumentHelp(
             "Where to listen (127.0.0.1:5223); port 0 picks one, 0.0.0.0 means everywhere.", valueName: "host:port"))
@@ -61,38 +66,40 @@ struct RelayCommand: SessionCommand {
             session.console.detail(
                 "clients put the password behind the fingerprint: smp://FINGERPRINT:PASSWORD@HOST:PORT")
         }
-        for await _ in Signals.requests([SIGUSR1]) {
-            relay.drain()
-            logger.notice("draining: no new queues are made")
+        // Without a file there is nothing to read again: SIGHUP ends it, as the end of a terminal ends other programs.
+        for await number in Signals.requests(config == nil ? [SIGUSR1] : [SIGUSR1, SIGHUP]) {
+            if number == SIGHUP {
+                reload(relay, after: settings, directory, session.console)
+            } else {
+                relay.drain()
+                session.console.note("draining: no new queues are made")
+            }
         }
         // A disk that does not answer is not waited for.
         alarm(Self.secondsToLeave)
-        await relay.shutdown()
+        if await !relay.shutdown() {
+            session.console.complain("warning", "the disk is slow: do not cut the power now", color: 33)
+        }
     }
 
     private static let secondsToLeave: UInt32 = 20
 
-    /// What the flags say.
-    private func readSettings() throws -> RelaySettings {
-        var settings = RelaySettings()
-        do throws(RelaySettings.Unfit) {
-            for text in self.settings {
-                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard parts.count == 2 else {
-                    throw RelaySettings.Unfit(message: "'\(text)' is no NAME=VALUE")
-                }
-                try settings.set(named: String(parts[0]), to: String(parts[1]))
+    /// Goes on with what the file says now; if anything is wrong with it, with what it said before.
+    private func reload(
+        _ relay: Relay, after settings: RelaySettings, _ directory: String, _ console: Console
+    ) {
+        do {
+            let fresh = try readSettings()
+            try relay.apply(try configuration(fresh, directory))
+            for setting in fresh.restartsWanted(after: settings) {
+                console.note("'\(setting.rawValue)' changes with the next start")
             }
-            if let listen { try settings.set(.listen, to: listen) }
-            if let data { try settings.set(.data, to: data) }
-            if let host { try settings.set(.host, to: host) }
-            if let passwordFile { try settings.set(.passwordFile, to: passwordFile) }
-            if let metrics { try settings.set(.metrics, to: metrics) }
-            if drain { try settings.set(.drain, to: "true") }
-            if let count = quota?.messages { try settings.set(.queueMessages, to: "\(count)") }
-            if let size = quota?.size { try settings.set(.totalSize, to: size) }
-        } catch { throw CommandFailure.usage(error.message) }
-        return settings
+            console.note("the settings were read again")
+        } catch {
+            let failure = CommandFailure(error)
+            console.complain("error", failure.message)
+            console.complain("hint", "the relay goes on with the settings that it had", color: 36)
+        }
     }
 
     private func configuration(_ settings: RelaySettings, _ directory: String) throws -> RelayConfiguration {
@@ -119,7 +126,8 @@ struct RelayCommand: SessionCommand {
         }
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            throw CommandFailure(.destination, "the directory \(path) cannot be made")
+            throw CommandFailure(
+                .destination, "the directory \(path) cannot be made: \(String(cString: strerror(errno)))")
         }
     }
 
@@ -143,23 +151,5 @@ struct RelayCommand: SessionCommand {
         let line = bytes.prefix(count).prefix { $0 != 0x0A && $0 != 0x0D }
         guard !line.isEmpty else { throw CommandFailure.usage("the password file \(path) is empty") }
         return String(decoding: line, as: UTF8.self)
-    }
-}
-
-/// `4096` messages a queue, `10G` bytes in all, or both: `4096,10G`.
-struct RelayQuota: ExpressibleByArgument {
-    var messages: Int?
-    var size: String?
-
-    init?(argument: String) {
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            if let count = Int(part), count > 0 {
-                messages = count
-            } else if RelaySettings.bytes(part) != nil {
-                size = String(part)
-            } else {
-                return nil
-            }
-        }
     }
 }
