@@ -15,7 +15,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libssl-dev libsqlite3-dev liburing-dev libsodium-dev
 # One build for the program, the demo and the tests.
 BUILD := $(SWIFT) build -c release -Xswiftc -enable-testing
-BINARY = .build/release/sxfile
+BINARY = $(CURDIR)/.build/release/sxfile
 # What `make install` installs; built if it is the usual one.
 PROGRAM ?= $(BINARY)
 PAGES := $(notdir $(wildcard man/*.[1-9]))
@@ -137,11 +137,19 @@ install:
 	install -D -m 644 completions/sxfile.bash $(DESTDIR)$(BASH_COMPLETIONS)/sxfile
 	install -D -m 644 completions/sxfile.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_sxfile
 	install -D -m 644 completions/sxfile.fish $(DESTDIR)$(FISH_COMPLETIONS)/sxfile.fish
-	install -d $(DESTDIR)$(USER_UNITS) $(DESTDIR)$(SYSTEM_UNITS)
+	install -d $(DESTDIR)$(USER_UNITS)
 	for unit in $(USER_UNIT_FILES); do $(call unit,$$unit) >$(DESTDIR)$(USER_UNITS)/$$unit || exit; done
+	$(INSTALL_RELAY)
+
+# In a user's home there is no place for a unit of the system's.
+ifeq ($(filter $(HOME)/%,$(PREFIX)),)
+define INSTALL_RELAY
+install -d $(DESTDIR)$(SYSTEM_UNITS)
 	$(call unit,sxfile-relay.service) >$(DESTDIR)$(SYSTEM_UNITS)/sxfile-relay.service
 	[ -e $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml ] \
 	  || install -D -m 644 packaging/relay.toml $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml
+endef
+endif
 
 unit = sed -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@sysconfdir@|$(SYSCONFDIR)|' packaging/systemd/$1
 

@@ -18,7 +18,7 @@ func ask(port: Int, _ request: String) throws -> String {
         }
     }
     try #require(connected == 0, "nobody listens on port \(port)")
-    try #require(send(socket, request, request.utf8.count, Int32(MSG_NOSIGNAL.rawValue)) == request.utf8.count)
+    try #require(send(socket, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count)
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while case let count = recv(socket, &buffer, buffer.count, 0), count > 0 { bytes += buffer[..<count] }
