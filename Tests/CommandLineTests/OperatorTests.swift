@@ -89,6 +89,37 @@ struct OperatorTests {
         #expect(try await relay.wait().status == 0)
     }
 
+    @Test("the service manager hears when the relay works and when it leaves")
+    func serviceManager() async throws {
+        let stage = try await Stage(withRelay: false)
+        let path = stage.directory + "/notify"
+        let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(bound == 0)
+        let relay = try stage.start(
+            ["relay", "--listen", "127.0.0.1:0", "--data", stage.directory + "/relay"], home: "operator",
+            environment: ["NOTIFY_SOCKET=\(path)"])
+        _ = try await relay.firstLine()
+        try await eventually("ready") { received(socket) == "READY=1" }
+        relay.signal(SIGTERM)
+        #expect(try await relay.wait().status == 0)
+        #expect(received(socket) == "STOPPING=1")
+    }
+
+    private func received(_ socket: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+        return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+    }
+
     @Test("a settings file that cannot be meant keeps the relay from starting")
     func badFile() async throws {
         let stage = try await Stage(withRelay: false)

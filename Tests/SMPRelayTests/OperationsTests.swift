@@ -149,4 +149,21 @@ import Testing
             "GET /\u{7f} HTTP/1.1\r\n\r\n", " / HTTP/1.1\n\n", "GET / HTTP/2\n\n", String(repeating: "x", count: 9000),
         ])
     func whatIsNoRequestIsRefused(text: String) { #expect(StatusRequest.read(text.utf8) == .malformed) }
+
+    @Test func anyBytesAreReadOrRefused() {
+        var generator = SystemRandomNumberGenerator()
+        let pieces: [[UInt8]] = ["GET ", "/metrics", " HTTP/1.1", "\r\n", "\n", "?", "\u{0}", " "].map {
+            Array($0.utf8)
+        }
+        for _ in 0..<2000 {
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 0..<12, using: &generator) {
+                bytes += pieces.randomElement(using: &generator) ?? []
+                if Bool.random(using: &generator) { bytes.append(.random(in: 0...255, using: &generator)) }
+            }
+            if case .request(let request) = StatusRequest.read(bytes) {
+                #expect(request.path.hasPrefix("/") && !request.method.isEmpty, "\(bytes)")
+            }
+        }
+    }
 }

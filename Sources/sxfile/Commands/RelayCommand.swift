@@ -50,6 +50,8 @@ struct RelayCommand: SessionCommand {
         try Self.makeDirectory(directory)
         var configuration = try configuration(settings, directory)
         configuration.advertisedHost = settings.host ?? Self.advertised(settings.listen.host, session.console)
+        // Without a file there is nothing to read again: SIGHUP ends it, as the end of a terminal ends other programs.
+        let requests = Signals.requests(config == nil ? [SIGUSR1] : [SIGUSR1, SIGHUP])
         let logger = session.logger("relay", level: .notice)
         let relay = try await Relay.start(configuration, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
         session.console.result(relay.address)
@@ -66,8 +68,8 @@ struct RelayCommand: SessionCommand {
             session.console.detail(
                 "clients put the password behind the fingerprint: smp://FINGERPRINT:PASSWORD@HOST:PORT")
         }
-        // Without a file there is nothing to read again: SIGHUP ends it, as the end of a terminal ends other programs.
-        for await number in Signals.requests(config == nil ? [SIGUSR1] : [SIGUSR1, SIGHUP]) {
+        ServiceManager.ready(session.environment)
+        for await number in requests {
             if number == SIGHUP {
                 reload(relay, after: settings, directory, session.console)
             } else {
@@ -75,6 +77,7 @@ struct RelayCommand: SessionCommand {
                 session.console.note("draining: no new queues are made")
             }
         }
+        ServiceManager.stopping(session.environment)
         // A disk that does not answer is not waited for.
         alarm(Self.secondsToLeave)
         if await !relay.shutdown() {
