@@ -30,6 +30,8 @@ struct LaneLoop: ~Copyable {
     private var written = 0
     private var lastProgress = LaneClock.now
     private var isBlocked = false
+    /// Some of what was written is not with the kernel.
+    private var isGathering = false
     /// What is on its way may take until then, once this side finishes.
     private var farewellEnds: Int64?
 
@@ -66,7 +68,7 @@ struct LaneLoop: ~Copyable {
             if isCancelled || isLate { return }
             let canWriteMore = try write()
             let readsMore = try read()
-            if isFinishing, next == outgoing.count { return try farewell() }
+            if isFinishing, next == outgoing.count, !isGathering { return try farewell() }
             if canWriteMore || readsMore { continue }
             try wait()
         }
@@ -89,7 +91,7 @@ struct LaneLoop: ~Copyable {
     }
 
     private mutating func wait() throws(DirectError) {
-        let isSending = next < outgoing.count
+        let isSending = next < outgoing.count || isGathering
         var events: Int16 = 0
         if wantsInput { events |= Int16(POLLIN) }
         if isSending { events |= Int16(POLLOUT) }
@@ -105,7 +107,11 @@ struct LaneLoop: ~Copyable {
 
     /// Sends one frame, or as much of it as the socket takes; whether more can follow.
     private mutating func write() throws(DirectError) -> Bool {
-        guard next < outgoing.count, !isBlocked else { return false }
+        guard !isBlocked else { return false }
+        guard next < outgoing.count else {
+            try flush()
+            return false
+        }
         let frame = outgoing[next]
         while true {
             let total = frame.head.count + (frame.body?.count ?? 0)
@@ -120,6 +126,7 @@ struct LaneLoop: ~Copyable {
             switch progress {
             case .done(let count):
                 written += count
+                isGathering = true
                 lastProgress = LaneClock.now
             case .wantsRead, .wantsWrite:
                 isBlocked = true
@@ -133,6 +140,19 @@ struct LaneLoop: ~Copyable {
         next += 1
         written = 0
         return true
+    }
+
+    /// Nothing follows at once.
+    private mutating func flush() throws(DirectError) {
+        guard isGathering else { return }
+        switch socket.flush() {
+        case .done:
+            isGathering = false
+            lastProgress = LaneClock.now
+        case .wantsRead, .wantsWrite: isBlocked = true
+        case .ended: throw .closedByPeer
+        case .failed(let what): throw .tls(what)
+        }
     }
 
     /// Everything is handed to the kernel: says goodbye, and lets the other side read it before the socket goes.

@@ -7,6 +7,8 @@ import TransferCore
 /// What the settings say about direct connections.
 struct DirectPolicy: Sendable {
     var isWanted = true
+    /// No other lane may carry the transfer.
+    var isOnlyLane = false
     var offersPublic = false
     var dialsPublic = false
 }
@@ -24,7 +26,8 @@ extension Profile {
             case (.send, _): isAllowed && transfer.size ?? .max >= DirectPort.smallest
             }
         return DirectPolicy(
-            isWanted: isWanted, offersPublic: try setting(.offerPublic) == "yes",
+            isWanted: isWanted, isOnlyLane: transfer.direction == .send && transfer.laneWish == "direct",
+            offersPublic: try setting(.offerPublic) == "yes",
             dialsPublic: try setting(.dialPublic) == "yes")
     }
 }
@@ -53,7 +56,7 @@ struct DirectPort {
 
     init(_ policy: DirectPolicy, notBefore: Duration) {
         self.policy = policy
-        plan = DirectPlan(isWanted: policy.isWanted, notBefore: notBefore)
+        plan = DirectPlan(isWanted: policy.isWanted, isOnlyLane: policy.isOnlyLane, notBefore: notBefore)
     }
 
     /// Buffers for one side of one transfer.
