@@ -166,6 +166,8 @@ uninstall:
 deb: PACKAGES += debhelper
 deb: deps
 	$(STATIC_BUILD)
+	@[ "$$(dpkg-parsechangelog -S Version)" = "$$(.build-static/release/sxfile --version)" ] \
+	  || { echo "debian/changelog and 'sxfile --version' name different versions" >&2; exit 1; }
 	DEB_RULES_REQUIRES_ROOT=no debian/rules binary
 	dh_clean
 
