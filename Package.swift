@@ -40,7 +40,7 @@ let package = Package(
             name: "Parsers",
             targets: [
                 "WireFormat", "Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "TransferCore",
-                "TLSTransport", "DirectLane",
+                "TLSTransport", "DirectLane", "TOML",
             ]),
     ],
     dependencies: [
@@ -64,6 +64,7 @@ let package = Package(
         .target(name: "CSalsa"),
 
         // Pure: values in, values out.
+        library("TOML"),
         library("WireFormat"),
         library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
@@ -105,10 +106,11 @@ let package = Package(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "SMPProtocol", "ChunkIO",
-                "CLinux", nioCore, nioPosix, logging, system, arguments,
+                "CLinux", "TOML", nioCore, nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
 
+        tests("TOMLTests", ["TOML"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("PrimitivesTests", ["Primitives", "CSalsa", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),

@@ -658,13 +658,17 @@ _sxfile_daemon() {
 
 _sxfile_relay() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
-    repeating_options=()
-    non_repeating_options=(--listen --data --host --quota --password-file --metrics --profile)
+    non_repeating_flags=(--drain --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=(--set)
+    non_repeating_options=(--config --listen --data --host --quota --password-file --metrics --profile)
     __sxfile_offer_flags_options 0
 
     # Offer option value completions
     case "${prev}" in
+    '--config')
+        __sxfile_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
     '--listen')
         return
         ;;
@@ -683,6 +687,9 @@ _sxfile_relay() {
         return
         ;;
     '--metrics')
+        return
+        ;;
+    '--set')
         return
         ;;
     '--profile')

@@ -489,12 +489,15 @@ _sxfile_daemon() {
 _sxfile_relay() {
     local -i ret=1
     local -ar arg_specs=(
-        '--listen[Where to listen; port 0 picks one, 0.0.0.0 means everywhere.]:host\:port:'
+        '--config[A file with settings, as sxfile-relay(8) lists them.]:file:_files -g '\''*.toml'\'''
+        '--listen[Where to listen (127.0.0.1\:5223); port 0 picks one, 0.0.0.0 means everywhere.]:host\:port:'
         '--data[Where queues and keys are kept.]:directory:_files -/'
         '--host[The name in its address, if it is another than that listened on.]:name:'
         '--quota[Messages a queue holds (4096), or with a unit as in 10G the bytes of all; both with a comma.]:n:'
         '--password-file[A file with the password for making queues.]:file:_files'
-        '--metrics[Where to serve metrics (not yet in this version).]:host\:port:'
+        '--metrics[Where to serve /metrics and /healthz; not at all without it.]:host\:port:'
+        '--drain[Make no new queues; those there are go on.]'
+        '*--set[Any setting by its name, as sxfile-relay(8) lists them.]:name=value:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'

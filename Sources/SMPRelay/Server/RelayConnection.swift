@@ -102,6 +102,7 @@ final class RelayConnection: ChannelDuplexHandler {
     // MARK: Blocks
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is RelayStop { return leave(context) }
         guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
         guard let connection, let credentials = tls.credentials else { return close() }
         let identity = RelayIdentity(
@@ -217,7 +218,17 @@ final class RelayConnection: ChannelDuplexHandler {
         }
     }
 
+    /// The relay stops: what was carried out is answered, then nothing more is. The peer closes when it has read that.
+    private func leave(_ context: ChannelHandlerContext) {
+        guard session?.isOpen == true else { return close() }
+        session?.releaseHeldBack()
+        flushBlocks()
+        session = nil
+        context.close(mode: .output, promise: nil)
+    }
+
     private func fail(_ failure: RelaySession.Failure) {
+        hub.refused(failure)
         logger.debug("a connection was closed", metadata: ["reason": "\(failure)"])
         close()
     }
