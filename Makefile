@@ -102,6 +102,7 @@ check-generated:
 install: build
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sxfile
 	install -D -m 644 man/sxfile.1 $(DESTDIR)$(PREFIX)/share/man/man1/sxfile.1
+	install -D -m 644 man/sxfile.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/sxfile.toml.5
 	install -D -m 644 man/sxfile-protocol.7 $(DESTDIR)$(PREFIX)/share/man/man7/sxfile-protocol.7
 	install -D -m 644 completions/sxfile.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sxfile
 	install -D -m 644 completions/sxfile.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sxfile
@@ -109,7 +110,7 @@ install: build
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/sxfile $(DESTDIR)$(PREFIX)/share/man/man1/sxfile.1 \
-	  $(DESTDIR)$(PREFIX)/share/man/man7/sxfile-protocol.7 \
+	  $(DESTDIR)$(PREFIX)/share/man/man5/sxfile.toml.5 $(DESTDIR)$(PREFIX)/share/man/man7/sxfile-protocol.7 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sxfile \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sxfile \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sxfile.fish

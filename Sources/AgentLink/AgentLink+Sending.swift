@@ -152,6 +152,7 @@ extension AgentLink {
     func flush(_ connection: Connection) {
         guard let send = connection.send, !isStopping else { return }
         need(send.server)
+        connection.window.bound = configuration.sendBound
         let slot = slot(send.server)
         guard let client = slot.client else { return }
         let id = connection.row.id

@@ -1,4 +1,5 @@
 import Glibc
+import Guarding
 import Synchronization
 
 /// The write end of the pipe that signals go to. Written once, before a handler is installed; handlers only read it.
@@ -10,6 +11,8 @@ enum Signals {
     private static let first = Atomic<Int32>(0)
     /// Whether the process only waits for input: nothing is to be saved.
     private static let isReading = Atomic<Bool>(false)
+    /// How the terminal is to be left, if it was changed.
+    private static let terminal = Guarded<termios?>(nil)
 
     /// The signal that ends this process, if one came.
     static var received: Int32? {
@@ -49,9 +52,13 @@ enum Signals {
     }
 
     /// Runs `body`, which may block for input, so that a signal ends the process at once.
-    static func whileReading<Value>(_ body: () throws -> Value) rethrows -> Value {
+    static func whileReading<Value>(restoring state: termios? = nil, _ body: () throws -> Value) rethrows -> Value {
+        terminal.withLock { $0 = state }
         isReading.store(true, ordering: .releasing)
-        defer { isReading.store(false, ordering: .releasing) }
+        defer {
+            isReading.store(false, ordering: .releasing)
+            terminal.withLock { $0 = nil }
+        }
         return try body()
     }
 
@@ -62,7 +69,10 @@ enum Signals {
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { return }
             let isFirst = first.load(ordering: .acquiring) == 0
-            if !isFirst || isReading.load(ordering: .acquiring) { _exit(128 + Int32(number)) }
+            if !isFirst || isReading.load(ordering: .acquiring) {
+                terminal.withLock { if var state = $0 { tcsetattr(STDIN_FILENO, TCSANOW, &state) } }
+                _exit(128 + Int32(number))
+            }
             first.store(Int32(number), ordering: .releasing)
             stop(Int32(number))
         }
