@@ -5,7 +5,7 @@ extension QRCode {
     /// The code for a terminal: two rows of squares in a line, by half blocks, light squares drawn and dark ones left out, as
     /// for light letters on a dark ground.
     ///
-    /// - Parameter quietZone: light squares around it; four by the standard, two are enough for most readers.
+    /// - Parameter quietZone: light squares around it; four by the standard, fewer do for most readers.
     public func lines(quietZone: Int) -> [String] {
         stride(from: -quietZone, to: size + quietZone, by: 2).map { row in
             String(

@@ -238,7 +238,7 @@ private let messageText = "MSG \u{3}abcbody"
         let answer = try talk.agree(try WireWriter.pad(hello.encoded(), to: SMP.blockSize))
         let agreed = min(messages, 128)
         #expect(talk.session.agreed?.window == Int(agreed))
-        let tail = try ClientHello(try WireReader.unpad(answer[...]), version: 14).tail
+        let tail = try ClientHello(try WireReader.unpad(answer[...])).tail
         #expect(DeliveryWindow(tail: tail)?.messages == agreed)
     }
 
