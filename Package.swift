@@ -58,12 +58,14 @@ let package = Package(
             name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CLiburing", linkerSettings: [.linkedLibrary("uring")]),
         .target(name: "CLinux"),
+        // SHA-256 of two inputs at once.
+        .target(name: "CSHA256"),
 
         // Pure: values in, values out.
         library("QRCode"),
         library("TOML"),
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),

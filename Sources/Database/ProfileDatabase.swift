@@ -121,6 +121,13 @@ public final class ProfileDatabase: Sendable {
     }
 }
 
+extension GRDB.Database {
+    /// Runs one statement, compiled once for all its runs: for what is written many times a second.
+    public func executeOften(_ sql: String, _ arguments: StatementArguments) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+}
+
 extension Row {
     /// A blob column as bytes; nil for NULL.
     public func bytes(_ column: String) -> [UInt8]? {

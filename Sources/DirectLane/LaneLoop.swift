@@ -32,6 +32,8 @@ struct LaneLoop: ~Copyable {
     private var lastProgress = LaneClock.now
     private var isBlocked = false
     private var pace = LanePace()
+    /// Some of what was written is not with the kernel.
+    private var isGathering = false
     /// What is on its way may take until then, once this side finishes.
     private var farewellEnds: Int64?
 
@@ -68,7 +70,7 @@ struct LaneLoop: ~Copyable {
             if isCancelled || isLate { return }
             let canWriteMore = try write()
             let readsMore = try read()
-            if isFinishing, next == outgoing.count { return try farewell() }
+            if isFinishing, next == outgoing.count, !isGathering { return try farewell() }
             if canWriteMore || readsMore { continue }
             try wait()
         }
@@ -91,11 +93,11 @@ struct LaneLoop: ~Copyable {
     }
 
     private mutating func wait() throws(DirectError) {
-        let isSending = next < outgoing.count
+        let isSending = next < outgoing.count || isGathering
         var events: Int16 = 0
         let now = LaneClock.now
-        let next = pace.next(after: now, isSending: isSending)
-        if pace.isHolding, next == nil { return pace.isHolding = false }
+        let pause = pace.next(after: now, isSending: isSending)
+        if pace.isHolding, pause == nil { return pace.isHolding = false }
         pace.isHolding = false
         if wantsInput, pace.mayRead(at: now) { events |= Int16(POLLIN) }
         if isSending, pace.maySend(at: now) { events |= Int16(POLLOUT) }
@@ -103,8 +105,8 @@ struct LaneLoop: ~Copyable {
         let deadline = [stalled, farewellEnds].compactMap { $0 }.min()
         // An error of a socket that nothing is wanted of shows when something is.
         let descriptor = events == 0 ? -1 : socket.descriptor
-        if let next, next < deadline ?? .max {
-            try LaneSocket.pause(for: descriptor, events, until: next, connection.wake)
+        if let pause, pause < deadline ?? .max {
+            try LaneSocket.pause(for: descriptor, events, until: pause, connection.wake)
         } else {
             _ = try LaneSocket.wait(for: descriptor, events, until: deadline, connection.wake, "sending")
         }
@@ -115,7 +117,11 @@ struct LaneLoop: ~Copyable {
 
     /// Sends one frame, or as much of it as the socket takes; whether more can follow.
     private mutating func write() throws(DirectError) -> Bool {
-        guard next < outgoing.count, !isBlocked else { return false }
+        guard !isBlocked else { return false }
+        guard next < outgoing.count else {
+            try flush()
+            return false
+        }
         let frame = outgoing[next]
         let limiter = connection.limiter
         while true {
@@ -123,6 +129,7 @@ struct LaneLoop: ~Copyable {
             guard written < total else { break }
             if limiter != nil, !pace.maySend(at: LaneClock.now) {
                 pace.isHolding = true
+                try flush()
                 return false
             }
             let from = written
@@ -138,6 +145,7 @@ struct LaneLoop: ~Copyable {
             switch progress {
             case .done(let count):
                 written += count
+                isGathering = true
                 lastProgress = LaneClock.now
                 if let limiter { pace.sent(count, limiter) }
             case .wantsRead, .wantsWrite:
@@ -152,6 +160,19 @@ struct LaneLoop: ~Copyable {
         next += 1
         written = 0
         return true
+    }
+
+    /// Nothing follows at once.
+    private mutating func flush() throws(DirectError) {
+        guard isGathering else { return }
+        switch socket.flush() {
+        case .done:
+            isGathering = false
+            lastProgress = LaneClock.now
+        case .wantsRead, .wantsWrite: isBlocked = true
+        case .ended: throw .closedByPeer
+        case .failed(let what): throw .tls(what)
+        }
     }
 
     /// Everything is handed to the kernel: says goodbye, and lets the other side read it before the socket goes.

@@ -142,6 +142,21 @@ import Testing
         #expect(hasher.finish() == SHA256.hash(abc))
     }
 
+    /// Two at once are the same as one and one, at every length of a last block and where the lengths differ.
+    @Test func hashesInPairs() {
+        func pair(_ first: [UInt8], _ second: [UInt8]) -> ([UInt8], [UInt8]) {
+            first.withUnsafeBytes { first in second.withUnsafeBytes { second in SHA256.hash(first, second) } }
+        }
+        let abc = Array("abc".utf8)
+        #expect(hex(pair(abc, Array("abd".utf8)).0).hasPrefix("ba7816bf8f01cfea414140de5dae2223"))
+        for count in Array(0...260) + [4095, 4096, 256 << 10] {
+            let first = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let second = first.map { $0 ^ 0xA5 }
+            #expect(pair(first, second) == (SHA256.hash(first), SHA256.hash(second)))
+            #expect(pair(first, abc) == (SHA256.hash(first), SHA256.hash(abc)))
+        }
+    }
+
     @Test func secretsStayOutOfText() {
         let secret = SecretBytes([1, 2, 3])
         #expect("\(secret)" == "<3 secret bytes>")

@@ -8,6 +8,8 @@ import TransferCore
 /// What the settings say about direct connections.
 struct DirectPolicy: Sendable {
     var isWanted = true
+    /// No other lane may carry the transfer.
+    var isOnlyLane = false
     var offersPublic = false
     var dialsPublic = false
     var limiter: RateLimiter?
@@ -28,7 +30,8 @@ extension Profile {
             case (.send, _): isAllowed && transfer.size ?? .max >= DirectPort.smallest
             }
         return DirectPolicy(
-            isWanted: isWanted, offersPublic: try setting(.offerPublic) == "yes",
+            isWanted: isWanted, isOnlyLane: transfer.direction == .send && transfer.laneWish == "direct",
+            offersPublic: try setting(.offerPublic) == "yes",
             dialsPublic: try setting(.dialPublic) == "yes")
     }
 }
@@ -57,7 +60,7 @@ struct DirectPort {
 
     init(_ policy: DirectPolicy, notBefore: Duration) {
         self.policy = policy
-        plan = DirectPlan(isWanted: policy.isWanted, notBefore: notBefore)
+        plan = DirectPlan(isWanted: policy.isWanted, isOnlyLane: policy.isOnlyLane, notBefore: notBefore)
     }
 
     /// Buffers for one side of one transfer.

@@ -192,7 +192,8 @@ extension Transfer {
     }
 
     static func fetch(_ db: GRDB.Database, id: Int64) throws -> Transfer? {
-        try Row.fetchOne(db, sql: "\(select) WHERE transfers.id = ?", arguments: [id]).map(Transfer.init)
+        try Row.fetchOne(db.cachedStatement(sql: "\(select) WHERE transfers.id = ?"), arguments: [id]).map(
+            Transfer.init)
     }
 
     static func fetch(_ db: GRDB.Database, connection: ConnectionID) throws -> Transfer? {
@@ -229,14 +230,14 @@ extension Transfer {
 
     /// Writes everything but what is moved and the checkpoint.
     func update(_ db: GRDB.Database, now: Int64) throws {
-        try db.execute(
-            sql: """
-                UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
-                    offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
-                    waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
-                WHERE id = ?
-                """,
-            arguments: [
+        try db.executeOften(
+            """
+            UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
+                offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
+                waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
+            WHERE id = ?
+            """,
+            [
                 connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
                 sourceIdentity,
                 offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
@@ -249,18 +250,18 @@ extension Transfer {
     static func updateProgress(
         _ db: GRDB.Database, id: Int64, transferred: UInt64, bytesPerSecond: UInt64?, now: Int64
     ) throws {
-        try db.execute(
-            sql: "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?",
-            arguments: [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
+        try db.executeOften(
+            "UPDATE transfers SET transferred = ?, bytesPerSecond = ?, updatedAt = ? WHERE id = ?",
+            [Int64(clamping: transferred), bytesPerSecond.map { Int64(clamping: $0) }, now, id])
     }
 
     /// What survives a crash: the machine's state and, on a receiving side, the boot in which it counts.
     static func updateCheckpoint(
         _ db: GRDB.Database, id: Int64, _ checkpoint: [UInt8], bootID: String, transferred: UInt64
     ) throws {
-        try db.execute(
-            sql: "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
-            arguments: [blob(checkpoint), bootID, Int64(clamping: transferred), id])
+        try db.executeOften(
+            "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
+            [blob(checkpoint), bootID, Int64(clamping: transferred), id])
     }
 
     static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {

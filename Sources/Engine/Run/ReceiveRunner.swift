@@ -53,7 +53,8 @@ actor ReceiveRunner: TransferRunner {
         let place: Place
         do {
             switch try await Reservation.reopen(try ReservationRecord(text: transfer.destination ?? "")) {
-            case .partial(let reservation): place = .partial(reservation, reservation.writer())
+            case .partial(let reservation):
+                place = .partial(reservation, reservation.writer(size: transfer.size.map(Int64.init(clamping:))))
             case .complete(let path): place = .complete(path.string)
             }
         } catch {
