@@ -173,13 +173,13 @@ _sxfile() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
         # Offer subcommand argument completions
         "_sxfile_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'config invite connect contacts send inbox accept decline cancel retry status group resume daemon relay doctor demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry status group resume daemon relay doctor demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -224,7 +224,7 @@ _sxfile_config_get() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion config get -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -247,7 +247,7 @@ _sxfile_config_set() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion config set -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -270,7 +270,7 @@ _sxfile_config_list() {
 
 _sxfile_invite() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--qr --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--as --wait --profile)
     __sxfile_offer_flags_options 0
@@ -365,7 +365,7 @@ _sxfile_contacts_rename() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts rename -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -388,7 +388,7 @@ _sxfile_contacts_remove() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts remove -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -414,7 +414,61 @@ _sxfile_contacts_verify() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts verify -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_export() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--passphrase-file --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--passphrase-file')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_sxfile_import() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--passphrase-file --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--passphrase-file')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -f
         return
         ;;
     esac
@@ -424,7 +478,7 @@ _sxfile_send() {
     repeating_flags=()
     non_repeating_flags=(--no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(-m --name --timeout --lane --preview --profile)
+    non_repeating_options=(-m --name --timeout --lane --preview --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
@@ -446,6 +500,9 @@ _sxfile_send() {
         __sxfile_add_completions -f
         return
         ;;
+    '--limit-rate')
+        return
+        ;;
     '--profile')
         return
         ;;
@@ -454,7 +511,7 @@ _sxfile_send() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion send -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     *)
@@ -481,7 +538,7 @@ _sxfile_inbox() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion inbox -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -491,13 +548,13 @@ _sxfile_accept() {
     repeating_flags=()
     non_repeating_flags=(--all --no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--from --output -o --timeout --profile)
+    non_repeating_options=(--from --output -o --timeout --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--from')
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion accept -- --from "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     '--output'|'-o')
@@ -505,6 +562,9 @@ _sxfile_accept() {
         return
         ;;
     '--timeout')
+        return
+        ;;
+    '--limit-rate')
         return
         ;;
     '--profile')
@@ -515,7 +575,7 @@ _sxfile_accept() {
     # Offer positional completions
     case "${positional_number}" in
     *)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion accept -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -538,7 +598,7 @@ _sxfile_decline() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion decline -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -561,7 +621,7 @@ _sxfile_cancel() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion cancel -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -599,7 +659,7 @@ _sxfile_status() {
     # Offer positional completions
     case "${positional_number}" in
     *)
-        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion status -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -617,7 +677,7 @@ _sxfile_resume() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--timeout --wait --profile)
+    non_repeating_options=(--timeout --wait --limit-rate --profile)
     __sxfile_offer_flags_options 0
 
     # Offer option value completions
@@ -626,6 +686,9 @@ _sxfile_resume() {
         return
         ;;
     '--wait')
+        return
+        ;;
+    '--limit-rate')
         return
         ;;
     '--profile')
@@ -638,7 +701,7 @@ _sxfile_daemon() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--accept-from --output -o --profile)
+    non_repeating_options=(--accept-from --output -o --limit-rate --profile)
     __sxfile_offer_flags_options 0
 
     # Offer option value completions
@@ -648,6 +711,9 @@ _sxfile_daemon() {
         ;;
     '--output'|'-o')
         __sxfile_add_completions -d
+        return
+        ;;
+    '--limit-rate')
         return
         ;;
     '--profile')

@@ -154,6 +154,7 @@ extension AgentLink {
     func flush(_ connection: Connection) {
         guard !isStopping, let server = connection.send?.server else { return }
         need(server)
+        connection.window.bound = configuration.sendBound
         let slot = slot(server)
         guard connection.window.hasNext, let client = slot.client, let send = connection.send else { return }
         let id = connection.row.id

@@ -122,7 +122,7 @@ extension AgentLink {
             let coming = slot.generation + 1
             let client = try await SMPClient.connect(
                 to: server, on: loop, timeouts: configuration.timeouts, versions: configuration.versions,
-                encryptsBlocks: configuration.encryptsBlocks,
+                encryptsBlocks: configuration.encryptsBlocks, route: configuration.route,
                 deliver: { [weak self] push in
                     self?.assumeIsolated { $0.receive(push, from: server, generation: coming) }
                 }, logger: logger)

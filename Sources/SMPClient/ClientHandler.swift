@@ -57,6 +57,7 @@ final class ClientHandler: ChannelInboundHandler {
     private let server: SMPServer
     private let versions: ClosedRange<UInt16>
     private let encryptsBlocks: Bool
+    private let window: UInt16
     private let timeouts: SMPClient.Timeouts
     private let deadline: NIODeadline
     private let logger: Logger
@@ -70,13 +71,15 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// `deadline` is for everything up to the end of the SMP handshake.
     init(
-        server: SMPServer, versions: ClosedRange<UInt16>, encryptsBlocks: Bool, timeouts: SMPClient.Timeouts,
-        deadline: NIODeadline, loop: any EventLoop, deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
+        server: SMPServer, versions: ClosedRange<UInt16>, encryptsBlocks: Bool, window: UInt16,
+        timeouts: SMPClient.Timeouts, deadline: NIODeadline, loop: any EventLoop,
+        deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
     ) {
         shared = Shared(deliver: deliver)
         self.server = server
         self.versions = versions
         self.encryptsBlocks = encryptsBlocks
+        self.window = window
         self.timeouts = timeouts
         self.deadline = deadline
         self.logger = logger
@@ -99,7 +102,7 @@ final class ClientHandler: ChannelInboundHandler {
         guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
         session = Session(
             server: server, sessionID: tls.sessionID, leafKey: tls.leafKey, versions: versions, timeouts: timeouts,
-            now: .now(), handshakeKey: encryptsBlocks ? X25519PrivateKey() : nil)
+            window: window, now: .now(), handshakeKey: encryptsBlocks ? X25519PrivateKey() : nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -11,6 +11,8 @@ enum Signals {
     private static let first = Atomic<Int32>(0)
     /// Whether the process only waits for input: nothing is to be saved.
     private static let isReading = Atomic<Bool>(false)
+    /// How the terminal is to be left, if it was changed.
+    private static let terminal = Guarded<termios?>(nil)
 
     /// The signal that ends this process, if one came.
     static var received: Int32? {
@@ -65,9 +67,13 @@ enum Signals {
     }
 
     /// Runs `body`, which may block for input, so that a signal ends the process at once.
-    static func whileReading<Value>(_ body: () throws -> Value) rethrows -> Value {
+    static func whileReading<Value>(restoring state: termios? = nil, _ body: () throws -> Value) rethrows -> Value {
+        terminal.withLock { $0 = state }
         isReading.store(true, ordering: .releasing)
-        defer { isReading.store(false, ordering: .releasing) }
+        defer {
+            isReading.store(false, ordering: .releasing)
+            terminal.withLock { $0 = nil }
+        }
         return try body()
     }
 
@@ -82,7 +88,10 @@ enum Signals {
                 continue
             }
             let isFirst = first.load(ordering: .acquiring) == 0
-            if !isFirst || isReading.load(ordering: .acquiring) { _exit(128 + Int32(number)) }
+            if !isFirst || isReading.load(ordering: .acquiring) {
+                terminal.withLock { if var state = $0 { tcsetattr(STDIN_FILENO, TCSANOW, &state) } }
+                _exit(128 + Int32(number))
+            }
             first.store(Int32(number), ordering: .releasing)
             stop(Int32(number))
         }
