@@ -116,7 +116,7 @@ extension Engine {
                 try row.update(db)
             case .offer(let ref, let file): touched += try Self.takeOffer(db, ref: ref, file, from: contact)
             case .message(let ref, let message):
-                let limit = try self.profile.inlineLimit(db)
+                let limit = (try? self.profile.inlineLimit()) ?? 1_048_576
                 touched += try Self.takeMessage(db, ref: ref, message, from: contact, limit: limit)
             case .chunk(let chunk): touched += try Self.takeInline(db, chunk, body, from: contact)
             case .cancel(let ref, let code, let reason):

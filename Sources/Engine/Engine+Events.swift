@@ -90,7 +90,7 @@ extension Engine {
             else { return }
             row.state = .connecting
             try row.update(db)
-            try AgentStore.allow(db, connection, info: try self.profile.profileInfo(db))
+            try AgentStore.allow(db, connection, info: self.profile.profileInfo())
         }
     }
 

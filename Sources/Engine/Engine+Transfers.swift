@@ -3,6 +3,7 @@ import ChunkIO
 import Database
 import GRDB
 import Logging
+import TLSTransport
 import TransferCore
 
 /// One step after the other for a transfer, by what its row says.
@@ -135,12 +136,14 @@ extension Engine {
         guard running[transfer.id] == nil, ending[transfer.id] == nil, let connection = transfer.connection else {
             return
         }
+        var direct = (try? profile.directPolicy(for: transfer)) ?? DirectPolicy(isWanted: false)
+        direct.limiter = route.limiter
         let context = RunContext(
             profile: profile, link: link, logger: logger, bootID: bootID,
             report: { [broadcast] event in broadcast.report(event) },
             changed: { [inbox] id in inbox.yield(.transfer(id)) },
             moved: { [moves] in moves.add() },
-            direct: (try? profile.directPolicy(for: transfer)) ?? DirectPolicy(isWanted: false))
+            direct: direct)
         let runner: any TransferRunner
         do throws(RunnerFailure) {
             switch transfer.direction {

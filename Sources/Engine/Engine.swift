@@ -4,7 +4,9 @@ import GRDB
 import Guarding
 import Logging
 import NIOCore
+import RateLimit
 import SMPProtocol
+import TLSTransport
 import TransferCore
 
 /// Carries out what the database says: makes contacts, offers, sends and receives files.
@@ -80,6 +82,12 @@ actor Engine {
     private var notAccepted: Set<Int64> = []
     /// What is done when transfers are complete.
     private let completions: Completions
+    /// How relays are reached, for as long as this engine runs.
+    let route: NetworkRoute
+    /// The settings ask for another way to the relays, by a proxy or not: the engine has to begin anew.
+    private(set) var isOutdated = false
+    /// What was wrong with the settings when they were looked at last.
+    private var settingsError: EngineError?
 
     init(
         profile: Profile, group: any EventLoopGroup, logger: Logger, autoAccept: AutoAccept? = nil
@@ -89,8 +97,10 @@ actor Engine {
         self.logger = logger
         self.autoAccept = autoAccept
         servers = try profile.relays()
+        route = NetworkRoute(
+            proxy: try profile.proxy(), limiter: try profile.limitRate().map { RateLimiter(bytesPerSecond: $0) })
         let configuration = AgentLink.Configuration(
-            servers: servers, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
+            servers: servers, route: route, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
         completions = Completions(profile: profile, logger: logger)
         link = AgentLink(database: profile.database, configuration: configuration, group: group, logger: logger)
         (inputs, inbox) = AsyncStream.makeStream()
@@ -206,7 +216,11 @@ actor Engine {
             await expireOffers()
         }
         completions.look()
-        if let version = try? profile.dataVersion(), version != seenVersion { await look() }
+        if let version = try? profile.dataVersion(), version != seenVersion {
+            await look()
+        } else {
+            await useSettings()
+        }
         changed.yield()
     }
 
@@ -227,10 +241,22 @@ actor Engine {
         }
     }
 
+    /// Takes in what the settings say now. A file with a mistake changes nothing.
     private func useSettings() async {
-        guard let now = try? profile.relays(), now != servers else { return }
-        servers = now
-        await link.use(servers: now)
+        do throws(EngineError) {
+            let (now, proxy, rate) = (try profile.relays(), try profile.proxy(), try profile.limitRate())
+            settingsError = nil
+            if proxy != route.proxy || (rate == nil) != (route.limiter == nil) { isOutdated = true }
+            if let rate, let limiter = route.limiter, limiter.bytesPerSecond != rate {
+                limiter.change(bytesPerSecond: rate)
+            }
+            guard now != servers else { return }
+            servers = now
+            await link.use(servers: now)
+        } catch {
+            if error != settingsError { logger.error("the settings stay as they were: \(error)") }
+            settingsError = error
+        }
     }
 
     func acceptByItself() async {

@@ -15,7 +15,10 @@ struct RootCommand: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Set up",
-                subcommands: [ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self]),
+                subcommands: [
+                    ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self,
+                    ExportCommand.self, ImportCommand.self,
+                ]),
             CommandGroup(
                 name: "Send and receive",
                 subcommands: [

@@ -140,12 +140,12 @@ struct BadInputTests {
         configuration.allowsUnsafeTransactions = true
         let holder = try DatabaseQueue(path: bob.profile + "/sxfile.db", configuration: configuration)
         try await holder.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
-        let held = try await bob.run("config", "set", "name", "Bob")
+        let held = try await bob.run("invite")
         #expect(held.status == 1)
         #expect(held.errors.contains("is locked by another program"))
         #expect(try await bob.run("status").status == 0)
         try await holder.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
-        try await bob.succeed("config", "set", "name", "Bob")
+        try await bob.succeed("invite")
         let carol = try await stage.person("carol")
         let whole = [UInt8](file: carol.profile + "/sxfile.db")
         for file in ["sxfile.db-wal", "sxfile.db-shm"] { unlink(carol.profile + "/" + file) }

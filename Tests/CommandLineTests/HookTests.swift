@@ -11,7 +11,7 @@ struct HookTests {
         try """
         #!/bin/sh
         printf '%s|%s|%s|%s|%s|%s|%s|%s\\n' "$*" "$SXFILE_ID" "$SXFILE_STATE" "$SXFILE_DIRECTION" "$SXFILE_PEER" \
-          "$SXFILE_NAME" "$SXFILE_SIZE" "$SXFILE_PATH" >> '\(log)'
+          "$SXFILE_FILE_NAME" "$SXFILE_SIZE" "$SXFILE_PATH" >> '\(log)'
         \(then)
         """.write(to: path)
         chmod(path, 0o755)

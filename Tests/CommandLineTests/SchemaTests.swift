@@ -53,9 +53,13 @@ struct SchemaTests {
             "dir": .optionalText, "securityCode": .text,
         ],
         "link": ["link": .text, "contact": .text],
-        "setting": ["name": .text, "value": .optionalText],
+        "setting": [
+            "name": .text, "value": .optionalText, "origin": .word(["option", "environment", "file", "built-in"]),
+            "place": .optionalText, "line": .optionalNumber,
+        ],
+        "export": ["path": .text], "import": ["path": .text],
         "check": ["name": .text, "ok": .truth, "message": .text],
-        "relay": ["address": .text, "port": .number],
+        "relay": ["address": .text, "port": .number, "metricsPort": .optionalNumber],
         "demo": ["size": .number, "bytesPerSecond": .number, "ok": .truth],
         "error": [
             "exit": .number,
@@ -190,6 +194,13 @@ struct SchemaTests {
         _ = try await relay.firstLine()
         relay.signal(SIGTERM)
         try record.check(["relay"], try await relay.wait(), ["relay"])
+        let (archive, secret) = (stage.directory + "/archive", stage.directory + "/secret")
+        try "a passphrase for a test\n".write(to: secret)
+        chmod(secret, 0o600)
+        try await run(alice, "export", archive, "--passphrase-file", secret, gives: ["export"])
+        let carol = Person(name: "carol", stage: stage)
+        mkdir(carol.home, 0o700)
+        try await run(carol, "import", archive, "--passphrase-file", secret, gives: ["import"])
         try await run(alice, "contacts", "remove", "bob", gives: ["contact"])
         #expect(record.seen == Set(Self.types.keys))
     }

@@ -15,8 +15,10 @@ struct SetUpTests {
         #expect(
             try await alice.succeed("config", "list").lines
                 == [
-                    "relay=", "name=Alice A.", "inline-limit=1048576", "lane=auto", "direct.offer-public=no",
-                    "direct.dial-public=no", "hook=", "notify=no",
+                    "relay=\tbuilt-in", "name=Alice A.\tfile \(alice.profile)/sxfile.toml:1",
+                    "inline-limit=1048576\tbuilt-in", "limit-rate=\tbuilt-in", "proxy=\tbuilt-in",
+                    "lane=auto\tbuilt-in", "direct.offer-public=no\tbuilt-in", "direct.dial-public=no\tbuilt-in",
+                    "hook=\tbuilt-in", "notify=no\tbuilt-in",
                 ])
         #expect(try await alice.run("config", "set", "lane", "direct").status == 2)
         #expect(try await alice.run("config", "set", "direct.dial-public", "maybe").status == 2)

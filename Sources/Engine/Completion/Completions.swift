@@ -4,7 +4,6 @@ import GRDB
 import Glibc
 import Guarding
 import Logging
-import SystemPackage
 
 /// What is done when a transfer is complete: the user's hook is started, the desktop is told.
 ///
@@ -77,14 +76,12 @@ final class Completions: Sendable {
         }
     }
 
-    /// This process's environment, and what the transfer is. `SXFILE_HOME` makes an sxfile in the hook mean this profile.
+    /// This process's environment, and what the transfer is.
     private func environment(for transfer: Transfer) -> [String: String] {
         var environment = profile.environment
-        environment["SXFILE_PROFILE"] = nil
-        environment["SXFILE_HOME"] = profile.directory.string
         let facts = [
             "ID": "\(transfer.id)", "STATE": transfer.state.rawValue, "DIRECTION": transfer.direction.rawValue,
-            "PEER": transfer.peer, "NAME": transfer.name, "SIZE": transfer.size.map { "\($0)" } ?? "",
+            "PEER": transfer.peer, "FILE_NAME": transfer.name, "SIZE": transfer.size.map { "\($0)" } ?? "",
             "PATH": transfer.path ?? "",
         ]
         for (name, value) in facts { environment["SXFILE_" + name] = value.filter { $0 != "\0" } }

@@ -61,6 +61,9 @@ extension Profile {
         if request.expires != nil, isInline || source == nil {
             throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
         }
+        if request.lane == "direct", try proxy() != nil {
+            throw .usage("there is no direct lane with a proxy, which it would give away")
+        }
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
         let content =
             try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
@@ -107,7 +110,7 @@ extension Profile {
     }
 
     private func inlineContent(_ source: SourceFile, _ request: SendRequest) throws(EngineError) -> InlineContent {
-        let limit = try read { db in try self.inlineLimit(db) }
+        let limit = try inlineLimit()
         guard source.size <= limit else { throw .tooLargeInline(source.size, limit) }
         var preview: SourceFile?
         if let path = request.preview {

@@ -20,13 +20,15 @@ struct AcceptCommand: SessionCommand {
     @Flag(help: "Leave when the acceptance is with the relay.") var noWait = false
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     var isJSONOnStandardError: Bool { output == "-" }
 
     func run(_ session: Session) async throws {
         if output == "-" { throw CommandFailure.notYet("writing to standard output") }
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         let chosen = try choose(profile)
         guard let first = chosen.first else { return }
         // Of all that waited, another command or the sender may have ended some by now: those do not wait any more.

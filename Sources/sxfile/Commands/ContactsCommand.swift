@@ -86,8 +86,9 @@ struct ContactsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the security code of a contact.",
             discussion: """
-                Both sides see the same code if nobody stands between them. Compare it by telephone or in person; --code \
-                with what the other side reads out marks the contact as verified, or ends with 5 if it differs.
+                Both sides see the same code if nobody stands between them. Compare it by telephone or in person. On a terminal \
+                you are asked whether the codes are the same; --code with what the other side reads out compares without \
+                asking, and ends with 5 if they differ. Then the contact is marked as verified.
                 """)
         @Argument(help: "The contact.", completion: .contacts) var name: String
         @Option(help: ArgumentHelp("The code that the other side sees.", valueName: "code")) var code: String?
@@ -99,17 +100,28 @@ struct ContactsCommand: AsyncParsableCommand {
                 throw CommandFailure(.failed, "'\(name)' is not connected yet: there is no code to compare")
             }
             if let code {
-                guard Self.plain(code) == Self.plain(own) else {
-                    try profile.setVerified(name, false)
-                    throw CommandFailure(
-                        .integrity, "the codes differ: somebody may stand between you and '\(name)'",
-                        hint: "check for a slip; else remove the contact and make a new one by a safer way")
-                }
-                try profile.setVerified(name, true)
+                try take(Self.plain(code) == Self.plain(own), profile)
+            } else if StandardInput.isTerminal, session.console.isTerminal, !session.console.style.isJSON {
+                session.console.result(own)
+                let answer = try StandardInput.answer(
+                    "Does '\(name)' see the same code? [yes/no/later]", session.console)
+                guard let answer else { return session.console.note("nothing is marked") }
+                try take(answer, profile)
+                return session.console.note("'\(name)' is verified")
             }
             session.console.result(own)
             session.console.json(
                 "contact", try profile.contact(named: name).jsonMembers + [("securityCode", .string(own))])
+        }
+
+        /// Records what came of the comparison.
+        private func take(_ isSame: Bool, _ profile: Profile) throws {
+            try profile.setVerified(name, isSame)
+            guard isSame else {
+                throw CommandFailure(
+                    .integrity, "the codes differ: somebody may stand between you and '\(name)'",
+                    hint: "check for a slip; else remove the contact and make a new one by a safer way")
+            }
         }
 
         private static func plain(_ code: String) -> String {
@@ -135,8 +147,8 @@ struct PolicyChange: ExpressibleByArgument, Sendable {
         case ("accept", "ask"): change = .accept(false)
         case ("max", ""): change = .limit(nil)
         case ("max", _):
-            guard let bytes = Quantity.bytes(value) else { return nil }
-            change = .limit(bytes)
+            guard let size = ByteCount(value) else { return nil }
+            change = .limit(size.bytes)
         case ("dir", _): change = .directory(value.isEmpty ? nil : ProfileDirectory.absolute(value))
         default: return nil
         }
@@ -157,27 +169,5 @@ extension AcceptPolicy {
         guard isAlways else { return nil }
         let most = limit.map { " up to \(Quantity.size($0))" } ?? ""
         return "accepts by itself\(most)" + (directory.map { " into \($0)" } ?? "")
-    }
-}
-
-extension CompletionKind {
-    /// Names of contacts, asked of the program itself.
-    static var contacts: CompletionKind {
-        .shellCommand("sxfile contacts list 2>/dev/null | cut -f1")
-    }
-
-    /// Ids of unfinished transfers.
-    static var transfers: CompletionKind {
-        .shellCommand("sxfile status 2>/dev/null | cut -f1")
-    }
-
-    /// Ids of all transfers.
-    static var history: CompletionKind {
-        .shellCommand("sxfile status --all 2>/dev/null | cut -f1")
-    }
-
-    /// Ids of what waits in the inbox.
-    static var offers: CompletionKind {
-        .shellCommand("sxfile inbox 2>/dev/null | cut -f1")
     }
 }

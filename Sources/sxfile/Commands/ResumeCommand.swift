@@ -16,10 +16,12 @@ struct ResumeCommand: SessionCommand {
         help: ArgumentHelp(
             "While anything is unfinished, stay up to that long for the other sides.", valueName: "duration"))
     var wait: DurationArgument?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         try profile.requestUnpause(ids)
         let before = try Picture(profile)
         let reporter = ProgressReporter(console: session.console, profile: profile, followsAll: true)

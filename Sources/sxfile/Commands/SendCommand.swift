@@ -25,6 +25,8 @@ struct SendCommand: SessionCommand {
     @Option(
         help: ArgumentHelp("A small picture shown with an inline file.", valueName: "file"), completion: .file())
     var preview: String?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     /// How a file travels.
@@ -36,7 +38,7 @@ struct SendCommand: SessionCommand {
 
     func run(_ session: Session) async throws {
         try checkSupported()
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         var request = SendRequest(contact: contact)
         request.path = paths.first
         request.name = name

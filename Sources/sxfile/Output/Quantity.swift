@@ -14,14 +14,6 @@ enum Quantity {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
-    /// A size as a user writes it: bytes, or with K, M, G, T in binary units; nil for anything else.
-    static func bytes(_ text: String) -> UInt64? {
-        let units: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        guard let shift = text.last.flatMap({ units[Character($0.uppercased())] }) else { return UInt64(text) }
-        guard let count = UInt64(text.dropLast()), count < 1 << 20 else { return nil }
-        return count << shift
-    }
-
     /// Whole percents, rounded down: 100 only when all of it is there. An empty file is 100 %.
     static func percent(_ part: UInt64, of whole: UInt64) -> Int {
         guard whole > 0 else { return 100 }

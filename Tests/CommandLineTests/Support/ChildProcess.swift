@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// What a finished command said.
-struct CommandResult: Sendable {
+struct CommandResult: Equatable, Sendable {
     var status: Int32
     var output: String
     var errors: String
