@@ -106,7 +106,8 @@ let package = Package(
             [
                 "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
                 "RateLimit",
-                "Primitives", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging, system,
+                "Primitives", "CLinux", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging,
+                system,
                 collections, grdb,
             ]),
         .executableTarget(

@@ -25,11 +25,14 @@ struct InviteCommand: SessionCommand {
         session.console.json("link", [("link", .string(link)), ("contact", .string(contact.name))])
         if qr { Self.draw(link, session.console) }
         guard let wait else { return }
+        let line = LiveLine(session.console, waiting: "waiting for somebody to join the link")
+        defer { line.end() }
         let ending = try await session.host(profile).run(
             .wish(.contact(contact.id)), timeout: wait.duration, until: { try $0.settledContact(contact.id) })
         guard case .fulfilled(let made) = ending else {
             throw CommandFailure.queued("nobody has joined the link yet")
         }
+        line.end()
         session.console.detail("\(made.name) is connected")
         session.console.json("contact", made.jsonMembers)
     }
@@ -53,6 +56,8 @@ struct InviteCommand: SessionCommand {
 
     /// A link that was never shown is of no use: without one the contact goes again.
     private func makeLink(_ contact: Contact, _ profile: Profile, _ session: Session) async throws -> String {
+        let line = LiveLine(session.console, waiting: "making a queue at the relay")
+        defer { line.end() }
         do {
             let ending = try await session.host(profile).run(
                 .wish(.contact(contact.id)),

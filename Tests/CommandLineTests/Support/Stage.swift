@@ -81,7 +81,7 @@ final class Stage {
     /// Starts a command in the home `home`; `limit` is what `ulimit` is told before.
     func start(
         _ words: [String], home: String, input: String? = nil, environment: [String] = [], limit: String? = nil,
-        refusal: RingRefusal? = nil
+        refusal: RingRefusal? = nil, terminal: String? = nil
     ) throws -> ChildProcess {
         let path = directory + "/" + home
         let command = network.map { $0.command(in: home) + [program] + words } ?? [program] + words
@@ -90,7 +90,7 @@ final class Stage {
         let child = try ChildProcess(
             all[0], Array(all.dropFirst()),
             environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
-            input: input, scratch: directory + "/scratch", refusal: refusal)
+            input: input, scratch: directory + "/scratch", refusal: refusal, terminal: terminal)
         children.append(child)
         return child
     }
