@@ -71,39 +71,4 @@ struct SafetyTests {
         try await terminal.child.wait()
         for line in terminal.drawn { check(line, "on a terminal") }
     }
-
-    @Test("what a peer calls itself becomes a plain name")
-    func contactNames() async throws {
-        let stage = try await Stage()
-        let names = [
-            "\u{301}\u{301}a", "a\u{202e}b", "#root", "-rf", "../etc", "a b\u{9b}31m",
-            String(repeating: "b", count: 100), "\u{200b}",
-        ]
-        let bob = try await stage.person("bob")
-        for (index, name) in names.enumerated() {
-            let peer = try await stage.person("peer\(index)")
-            // As a peer that checks nothing would have it.
-            let database = try DatabaseQueue(path: peer.profile + "/sxfile.db")
-            try await database.write { db in
-                try db.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('setting.name', ?)", arguments: [name])
-            }
-            try database.close()
-            let link = try await bob.succeed("invite").text
-            let host = try bob.start("daemon")
-            #expect(try await peer.run("connect", "--as", "bob", input: link).status == 0)
-            host.signal(SIGTERM)
-            try await host.wait()
-        }
-        let lines = try await bob.succeed("contacts").lines
-        #expect(lines.count == names.count)
-        for line in lines {
-            check(line, "contacts")
-            let name = line.prefix { $0 != "\t" }
-            #expect(line.hasSuffix("\tconnected"), "\(line)")
-            #expect(!name.isEmpty && name.utf8.count <= 64 && !name.hasPrefix("#") && !name.hasPrefix("-"))
-            #expect(!name.contains("/") && !name.contains(" "))
-            let first = try #require(name.unicodeScalars.first)
-            #expect(![.nonspacingMark, .spacingMark].contains(first.properties.generalCategory), "\(line)")
-        }
-    }
 }

@@ -36,6 +36,7 @@ enum SpoolLayout {
     /// The longest body that fits into a slot, above what any version of SMP lets a sender send.
     static let bodyLimit = slotCount - slotHeaderCount
 
+    private static let oldFileMagic: UInt64 = 0x3130_4c4f_4f50_5853  // "SXPOOL01"
     private static let fileMagic: UInt64 = 0x3230_4c4f_4f50_5853  // "SXPOOL02"
     private static let slotMagic: UInt32 = 0x324d_5853  // "SXM2"
     private static let checkOffset = 56
@@ -64,7 +65,14 @@ enum SpoolLayout {
 
     /// Nil if these bytes are no header.
     static func header(from bytes: UnsafeRawBufferPointer) -> Header? {
-        guard bytes.count >= fileHeaderCount, word(bytes, 0) == fileMagic else { return nil }
+        guard bytes.count >= fileHeaderCount else { return nil }
+        // As relays wrote it that knew no turn: the check stands in its place.
+        if word(bytes, 0) == oldFileMagic, word(bytes, 24) == checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<24]))
+        {
+            let header = Header(base: word(bytes, 8), head: word(bytes, 16))
+            return header.base <= header.head ? header : nil
+        }
+        guard word(bytes, 0) == fileMagic else { return nil }
         guard word(bytes, 32) == checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<32])) else { return nil }
         let header = Header(base: word(bytes, 8), head: word(bytes, 16), turn: word(bytes, 24))
         return header.base <= header.head && header.head < header.turn ? header : nil
