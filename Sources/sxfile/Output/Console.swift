@@ -80,13 +80,6 @@ final class Console: Sendable {
     /// Lines drawn for a person, with their own control sequences; also with `-q`, for they were asked for.
     func show(_ lines: [String]) { put(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO) }
 
-    /// Columns of the terminal; 80 if it does not say, nil if there is none.
-    var columns: Int? {
-        guard isTerminal else { return nil }
-        var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    }
-
     /// A remark that only `-v` or a terminal gets: cron stays silent.
     func detail(_ text: String) {
         guard style.isVerbose || isTerminal else { return }
