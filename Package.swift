@@ -60,12 +60,14 @@ let package = Package(
         .target(name: "CLinux"),
         // SHA-256 of two inputs at once.
         .target(name: "CSHA256"),
+        // Salsa20 of sixteen blocks at once.
+        .target(name: "CSalsa"),
 
         // Pure: values in, values out.
         library("QRCode"),
         library("TOML"),
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
@@ -104,14 +106,16 @@ let package = Package(
             [
                 "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
                 "RateLimit",
-                "Primitives", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging, system,
+                "Primitives", "CLinux", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging,
+                system,
                 collections, grdb,
             ]),
         .executableTarget(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "Primitives", "QRCode",
-                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", nioCore, nioPosix, logging, system, arguments,
+                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", nioCore, nioPosix, logging, system,
+                arguments,
             ],
             swiftSettings: strict),
 
@@ -119,7 +123,7 @@ let package = Package(
         tests("TOMLTests", ["TOML"]),
         tests("RateLimitTests", ["RateLimit"]),
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives", "CSodium"]),
+        tests("PrimitivesTests", ["Primitives", "CSalsa", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),

@@ -66,6 +66,8 @@ public actor AgentLink {
     var connections: [ConnectionID: Connection] = [:]
     var recipients: [RecipientAddress: ConnectionID] = [:]
     var relays: [String: RelaySlot] = [:]
+    /// The one of `relays` that was looked up last.
+    var lastSlot: RelaySlot?
     var activity: UInt64 = 0
     var isStopping = false
     var nextServer = 0

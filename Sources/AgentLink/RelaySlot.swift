@@ -81,9 +81,11 @@ extension AgentLink {
     /// The slot of a relay, made when it is first needed.
     func slot(_ server: SMPServer) -> RelaySlot {
         let key = server.identity
-        if let slot = relays[key] { return slot }
-        let slot = RelaySlot(server)
+        // One relay carries message after message.
+        if let lastSlot, lastSlot.server.identity == key { return lastSlot }
+        let slot = relays[key] ?? RelaySlot(server)
         relays[key] = slot
+        lastSlot = slot
         return slot
     }
 

@@ -61,9 +61,12 @@ struct SendWindow: Sendable {
         entries.append(Entry(item: item, progress: .waiting))
     }
 
+    /// Whether there is a message to submit now.
+    var hasNext: Bool { !isFull && outstanding < (isProbing ? 1 : min(allowed, bound)) && cursor < entries.count }
+
     /// The next message to submit now; it counts as submitted.
     mutating func next() -> Item? {
-        guard !isFull, outstanding < (isProbing ? 1 : min(allowed, bound)), cursor < entries.count else { return nil }
+        guard hasNext else { return nil }
         entries[cursor].progress = .submitted
         outstanding += 1
         defer { cursor += 1 }

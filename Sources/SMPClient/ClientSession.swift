@@ -219,7 +219,7 @@ package struct ClientSession<Ticket> {
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
         correlationID: [UInt8]?, _ agreed: Agreed
     ) throws(SMPClientError) -> Bool {
-        let correlationID = correlationID ?? SecureRandom.bytes(SMP.nonceSize)
+        let correlationID = correlationID ?? SecureRandom.nonce(SMP.nonceSize)
         if case .send(_, let body) = command, body.count > SMP.maximumMessageSize(agreed.version) { return false }
         let kind = CommandKind(command)
         if !kind.sharesBlocks || entities.contains(entity) { closeBlock() }

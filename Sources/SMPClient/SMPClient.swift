@@ -184,14 +184,22 @@ public final class SMPClient: Sendable {
     ) -> EventLoopFuture<ServerResponse> {
         let promise = eventLoop.makePromise(of: ServerResponse.self)
         if eventLoop.inEventLoop {
-            handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+            handler.value.submit(command, entity: entity, authorization: authorization, answer: .promise(promise))
         } else {
             let handler = handler
             eventLoop.execute {
-                handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+                handler.value.submit(command, entity: entity, authorization: authorization, answer: .promise(promise))
             }
         }
         return promise.futureResult
+    }
+
+    /// `submit` on `eventLoop`, for commands that come in long rows: `answer` is run there instead of a future.
+    public func submit(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization,
+        answer: @escaping @Sendable (Result<ServerResponse, SMPClientError>) -> Void
+    ) {
+        handler.value.submit(command, entity: entity, authorization: authorization, answer: .handler(answer))
     }
 
     /// `submit`, waiting for the answer.

@@ -36,7 +36,7 @@ struct BadInputTests {
         Case("send", "bob", "/etc/hostname", "--preview", "/etc/hostname", status: 2, says: "--inline"),
         Case("send", "#friends", "/etc/hostname", status: 2, says: "not yet"),
         Case("group", "create", "friends", status: 2, says: "not yet"),
-        Case("retry", "1", status: 2, says: "not yet"),
+        Case("retry", "1", status: 3, says: "there is no transfer 1"),
         Case("relay", "--metrics", "127.0.0.1:0", status: 2, says: "not yet"),
         Case("relay", "--listen", "here", status: 2, says: "HOST:PORT"),
         Case("relay", "--quota", "many", status: 2, says: "many"),

@@ -24,9 +24,12 @@ public final class Profile: Sendable {
         name: String? = nil, environment: [String: String], options: [Setting: String] = [:]
     ) throws(EngineError) -> Profile {
         for (setting, value) in options { try setting.check(value) }
+        var inner = environment
+        // What is started from here means the same profile.
+        if let name { inner["SXFILE_PROFILE"] = name }
         return try Profile(
             directory: ProfileDirectory.resolve(name: name, environment: environment),
-            settings: ProfileDirectory.settingsFile(name: name, environment: environment), environment: environment,
+            settings: ProfileDirectory.settingsFile(name: name, environment: environment), environment: inner,
             options: options)
     }
 

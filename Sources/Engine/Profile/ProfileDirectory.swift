@@ -46,7 +46,9 @@ public enum ProfileDirectory {
             // A umask can only take away; this names what is meant.
             chmod(path.string, 0o700)
         } else if errno != EEXIST {
-            throw .permissions("the profile \(path) cannot be made: \(Errno(rawValue: errno))")
+            throw .permissions(
+                "the profile \(path) cannot be made: \(Errno(rawValue: errno)); set HOME or SXFILE_HOME to a directory of "
+                    + "yours")
         }
         try check(path)
     }

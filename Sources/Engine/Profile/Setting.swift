@@ -19,6 +19,10 @@ public enum Setting: String, Sendable, CaseIterable {
     case offerPublic = "direct.offer-public"
     /// Whether addresses outside this machine's networks are dialled for direct connections.
     case dialPublic = "direct.dial-public"
+    /// A program that is run for each transfer that is complete: see `HookCommand`.
+    case hook
+    /// Whether the desktop is told of each transfer that is complete.
+    case notify
 
     /// What it is for, one line.
     public var summary: String {
@@ -31,16 +35,18 @@ public enum Setting: String, Sendable, CaseIterable {
         case .lane: "auto, or relay: no direct connections to other machines"
         case .offerPublic: "yes: tell public addresses of this machine to contacts who send or get a file"
         case .dialPublic: "yes: connect to addresses outside this machine's networks that a contact names"
+        case .hook: "program that is run when a transfer is complete, with its arguments; no shell"
+        case .notify: "yes: tell the desktop when a transfer is complete (notify-send)"
         }
     }
 
     /// The value when none is set; nil if there is none.
     public var standard: String? {
         switch self {
-        case .relay, .name, .limitRate, .proxy: nil
+        case .relay, .name, .limitRate, .proxy, .hook: nil
         case .inlineLimit: "1048576"
         case .lane: "auto"
-        case .offerPublic, .dialPublic: "no"
+        case .offerPublic, .dialPublic, .notify: "no"
         }
     }
 
@@ -77,7 +83,8 @@ public enum Setting: String, Sendable, CaseIterable {
             }
         case .lane:
             guard ["auto", "relay"].contains(text) else { throw .badSetting("lane is auto or relay") }
-        case .offerPublic, .dialPublic:
+        case .hook: _ = try HookCommand(text)
+        case .offerPublic, .dialPublic, .notify:
             guard ["yes", "no"].contains(text) else { throw .badSetting("\(rawValue) is yes or no") }
         }
     }
@@ -96,8 +103,9 @@ public enum Setting: String, Sendable, CaseIterable {
             let texts = values.compactMap { if case .string(let text) = $0 { text } else { nil } }
             return texts.count == values.count ? texts.joined(separator: ",") : nil
         case (.inlineLimit, .integer(let number)), (.limitRate, .integer(let number)): return "\(number)"
-        case (.offerPublic, .boolean(let isOn)), (.dialPublic, .boolean(let isOn)): return isOn ? "yes" : "no"
-        case (.offerPublic, _), (.dialPublic, _): return nil
+        case (.offerPublic, .boolean(let isOn)), (.dialPublic, .boolean(let isOn)), (.notify, .boolean(let isOn)):
+            return isOn ? "yes" : "no"
+        case (.offerPublic, _), (.dialPublic, _), (.notify, _): return nil
         case (_, .string(let text)): return text
         case (_, .integer), (_, .boolean), (_, .array): return nil
         }
@@ -107,9 +115,9 @@ public enum Setting: String, Sendable, CaseIterable {
     var kind: String {
         switch self {
         case .relay: "a string or an array of strings"
-        case .name, .lane, .proxy: "a string"
+        case .name, .lane, .proxy, .hook: "a string"
         case .inlineLimit, .limitRate: "a whole number or a string as \"500K\""
-        case .offerPublic, .dialPublic: "true or false"
+        case .offerPublic, .dialPublic, .notify: "true or false"
         }
     }
 
@@ -120,8 +128,8 @@ public enum Setting: String, Sendable, CaseIterable {
             let servers = Profile.addresses(in: text)
             return servers.count == 1 ? .string(servers[0]) : .array(servers.map { .string($0) })
         case .inlineLimit, .limitRate: return Int64(text).map { .integer($0) } ?? .string(text)
-        case .offerPublic, .dialPublic: return .boolean(text == "yes")
-        case .name, .lane, .proxy: return .string(text)
+        case .offerPublic, .dialPublic, .notify: return .boolean(text == "yes")
+        case .name, .lane, .proxy, .hook: return .string(text)
         }
     }
 }

@@ -1,5 +1,6 @@
 import AgentLink
 import ChatProtocol
+import ChunkIO
 import Database
 import GRDB
 
@@ -85,6 +86,26 @@ extension Profile {
             var contact = try Contact.named(db, name)
             contact.isVerified = isVerified
             try contact.update(db)
+        }
+    }
+
+    /// Changes what is accepted of a contact by itself.
+    /// - Throws: `noSuchContact`, `destination` if the directory is none.
+    @discardableResult
+    public func setPolicy(
+        _ name: String, _ change: (inout AcceptPolicy) -> Void
+    ) throws(EngineError) -> Contact {
+        try write { db in
+            var contact = try Contact.named(db, name)
+            let before = contact.policy.directory
+            change(&contact.policy)
+            if let directory = contact.policy.directory, directory != before {
+                do { _ = try Destination(output: directory, requiresDirectory: true) } catch {
+                    throw EngineError.destination("\(error)")
+                }
+            }
+            try contact.update(db)
+            return contact
         }
     }
 

@@ -19,6 +19,8 @@ public struct SendRequest: Sendable {
     public var preview: String?
     /// `auto` or `relay`.
     public var lane = "auto"
+    /// How long the offer stands without being accepted; nil for ever.
+    public var expires: Duration?
 
     /// A request to `contact`.
     public init(contact: String) { self.contact = contact }
@@ -56,6 +58,9 @@ extension Profile {
         if let path = request.path { source = try SourceFile(path: path) }
         let isInline =
             source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
+        if request.expires != nil, isInline || source == nil {
+            throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
+        }
         if request.lane == "direct", try proxy() != nil {
             throw .usage("there is no direct lane with a proxy, which it would give away")
         }
@@ -99,6 +104,7 @@ extension Profile {
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
         transfer.root = content?.root
+        transfer.expiresAt = request.expires.map { unixNow() + max(1, $0.components.seconds) }
         if content != nil { transfer.state = .active }
         return transfer
     }

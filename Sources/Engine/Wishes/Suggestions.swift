@@ -23,6 +23,8 @@ public struct Suggestions: Sendable {
     public enum Kind: Sendable {
         /// Unfinished ones.
         case unfinished
+        /// Those that came to an end, of any kind.
+        case ended
         /// Those that wait to be accepted or declined.
         case offers
     }
@@ -49,6 +51,7 @@ public struct Suggestions: Sendable {
         let condition =
             switch kind {
             case .unfinished: "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+            case .ended: "transfers.state NOT IN ('offered', 'accepted', 'active', 'sent')"
             case .offers:
                 """
                 transfers.direction = 'receive' AND (transfers.state = 'offered'

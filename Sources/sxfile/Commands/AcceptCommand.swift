@@ -64,11 +64,19 @@ struct AcceptCommand: SessionCommand {
 }
 
 /// Waits for accepted files and prints where they are.
-private struct Receiving {
+struct Receiving {
     let session: Session
     let profile: Profile
+    /// Whether the final paths are the command's result.
+    var printsPaths = true
     var open: [Int64] = []
-    var failures: [CommandFailure] = []
+    private var failures: [CommandFailure] = []
+
+    init(session: Session, profile: Profile, printsPaths: Bool = true) {
+        self.session = session
+        self.profile = profile
+        self.printsPaths = printsPaths
+    }
 
     mutating func note(_ failure: CommandFailure) { failures.append(failure) }
 
@@ -78,6 +86,7 @@ private struct Receiving {
         let printer = PathPrinter(console: session.console)
         let isOver = try await isFulfilled(ids, noWait: noWait, timeout: timeout, reporter, printer)
         reporter.end()
+        session.host(profile).startHooks()
         for id in ids {
             guard let transfer = try profile.transfer(id: id) else { continue }
             session.console.json("transfer", transfer.jsonMembers)
@@ -99,6 +108,7 @@ private struct Receiving {
         _ ids: [Int64], noWait: Bool, timeout: Duration?, _ reporter: ProgressReporter, _ printer: PathPrinter
     ) async throws -> Bool {
         guard let first = ids.first else { return true }
+        let printsPaths = printsPaths
         let ending = try await session.host(profile).run(
             .wish(.transfer(first)), timeout: timeout,
             until: { profile in
@@ -108,7 +118,7 @@ private struct Receiving {
                     reporter.look(transfer)
                     if transfer.state == .complete {
                         let isConfirmed = try transfer.isInline || profile.isConfirmationWithRelay(id)
-                        if isConfirmed { printer.print(transfer) } else { isDone = false }
+                        if !isConfirmed { isDone = false } else if printsPaths { printer.print(transfer) }
                     } else if !transfer.isFinished {
                         isDone = try isDone && noWait && profile.isAcceptanceWithRelay(id)
                     }

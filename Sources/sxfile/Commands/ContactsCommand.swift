@@ -5,7 +5,7 @@ import Engine
 struct ContactsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contacts", abstract: "List and care for contacts.",
-        subcommands: [List.self, Rename.self, Remove.self, Verify.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Set.self, Rename.self, Remove.self, Verify.self], defaultSubcommand: List.self)
 
     /// `contacts list`.
     struct List: SessionCommand {
@@ -16,10 +16,35 @@ struct ContactsCommand: AsyncParsableCommand {
             for contact in try session.openProfile().contacts() {
                 var fields = [contact.name, contact.state.rawValue]
                 if contact.isVerified { fields.append("verified") }
-                if let reason = contact.reason { fields.append(PlainText.escaped(reason)) }
+                if let policy = contact.policy.text { fields.append(PlainText.escaped(policy)) }
+                if let reason = contact.reason { fields.append(PlainText.brief(reason)) }
                 session.console.result(fields.joined(separator: "\t"))
                 session.console.json("contact", contact.jsonMembers)
             }
+        }
+    }
+
+    /// `contacts set`.
+    struct Set: SessionCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which offers of a contact are accepted without asking.",
+            discussion: """
+                accept=always takes what the contact offers, in any run of sxfile; accept=ask leaves it in the inbox. max=10G \
+                leaves larger files there, dir=PATH names the directory. An empty value unsets max and dir. Files that come \
+                this way are never executable.
+                """)
+        @Argument(help: "The contact.", completion: .contacts) var name: String
+        @Argument(help: "accept=always|ask, max=SIZE, dir=PATH.", completion: .list(["accept=always", "accept=ask"]))
+        var changes: [PolicyChange]
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            let profile = try session.openProfile()
+            let contact = try profile.setPolicy(name) { policy in
+                for change in changes { change.apply(to: &policy) }
+            }
+            await session.host(profile).wakeRunningEngine()
+            session.console.json("contact", contact.jsonMembers)
         }
     }
 
@@ -102,5 +127,47 @@ struct ContactsCommand: AsyncParsableCommand {
         private static func plain(_ code: String) -> String {
             String(code.lowercased().filter { !$0.isWhitespace && $0 != "-" })
         }
+    }
+}
+
+/// One word of `contacts set`.
+struct PolicyChange: ExpressibleByArgument, Sendable {
+    private enum Change {
+        case accept(Bool)
+        case limit(UInt64?)
+        case directory(String?)
+    }
+    private let change: Change
+
+    init?(argument: String) {
+        guard let sign = argument.firstIndex(of: "=") else { return nil }
+        let value = String(argument[argument.index(after: sign)...])
+        switch (argument[..<sign], value) {
+        case ("accept", "always"): change = .accept(true)
+        case ("accept", "ask"): change = .accept(false)
+        case ("max", ""): change = .limit(nil)
+        case ("max", _):
+            guard let size = ByteCount(value) else { return nil }
+            change = .limit(size.bytes)
+        case ("dir", _): change = .directory(value.isEmpty ? nil : ProfileDirectory.absolute(value))
+        default: return nil
+        }
+    }
+
+    func apply(to policy: inout AcceptPolicy) {
+        switch change {
+        case .accept(let isAlways): policy.isAlways = isAlways
+        case .limit(let bytes): policy.limit = bytes
+        case .directory(let path): policy.directory = path
+        }
+    }
+}
+
+extension AcceptPolicy {
+    /// What is accepted without asking, in words; nil if nothing is.
+    fileprivate var text: String? {
+        guard isAlways else { return nil }
+        let most = limit.map { " up to \(Quantity.size($0))" } ?? ""
+        return "accepts by itself\(most)" + (directory.map { " into \($0)" } ?? "")
     }
 }

@@ -33,8 +33,9 @@ struct DaemonCommand: SessionCommand {
         }
         let accept =
             names.isEmpty ? nil : AutoAccept(contacts: Set(names), output: output.map(ProfileDirectory.absolute))
-        let reporter = ProgressReporter(console: session.console, profile: profile)
+        let reporter = ProgressReporter(console: session.console, profile: profile, idle: "on line", followsAll: true)
         session.console.detail("on line until interrupted")
         _ = try await session.host(profile, level: .warning).run(.daemon(accept), progress: { reporter.take($0) })
+        reporter.end()
     }
 }

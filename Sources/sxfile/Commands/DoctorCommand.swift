@@ -24,7 +24,10 @@ struct DoctorCommand: SessionCommand {
     func run(_ session: Session) async throws {
         if rekey {
             let profile = try session.openProfile()
+            let line = LiveLine(session.console, waiting: "renewing the keys")
+            defer { line.end() }
             try await session.host(profile).rekey()
+            line.end()
             session.console.result("ok\tkeys\trenewed; the other sides follow when they are on line")
             session.console.json(
                 "check", [("name", .string("keys")), ("ok", .bool(true)), ("message", .string("renewed"))])
@@ -136,6 +139,8 @@ private struct Examination {
         if let proxy { tell("proxy", nil, "\(proxy.withoutPassword): relays only, and no direct connections") }
         if servers.isEmpty { tell("relay", .failed, EngineError.noRelay.description) }
         for server in servers {
+            let line = LiveLine(session.console, waiting: "asking \(server.display)")
+            defer { line.end() }
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             do throws(SMPClientError) {
                 let start = ContinuousClock.now

@@ -25,11 +25,14 @@ struct InviteCommand: SessionCommand {
         session.console.json("link", [("link", .string(link)), ("contact", .string(contact.name))])
         if qr { Self.draw(link, session.console) }
         guard let wait else { return }
+        let line = LiveLine(session.console, waiting: "waiting for somebody to join the link")
+        defer { line.end() }
         let ending = try await session.host(profile).run(
             .wish(.contact(contact.id)), timeout: wait.duration, until: { try $0.settledContact(contact.id) })
         guard case .fulfilled(let made) = ending else {
             throw CommandFailure.queued("nobody has joined the link yet")
         }
+        line.end()
         session.console.detail("\(made.name) is connected")
         session.console.json("contact", made.jsonMembers)
     }
@@ -40,11 +43,12 @@ struct InviteCommand: SessionCommand {
             return console.complain("warning", "the link is too long for a QR code", color: 33)
         }
         // Less than the four light squares of the standard around it do for most readers where there is no room.
-        let zone = [4, 2, 1].first { code.width(quietZone: $0) <= console.columns ?? .max }
+        let room = console.isTerminal ? console.columns : .max
+        let zone = [4, 2, 1].first { code.width(quietZone: $0) <= room }
         guard let zone else {
             return console.complain(
                 "warning",
-                "the QR code needs \(code.width(quietZone: 1)) columns and the terminal has \(console.columns ?? 0): "
+                "the QR code needs \(code.width(quietZone: 1)) columns and the terminal has \(room): "
                     + "make it wider, or its letters smaller, and call `sxfile invite --qr` again", color: 33)
         }
         let lines = code.lines(quietZone: zone)
@@ -53,6 +57,8 @@ struct InviteCommand: SessionCommand {
 
     /// A link that was never shown is of no use: without one the contact goes again.
     private func makeLink(_ contact: Contact, _ profile: Profile, _ session: Session) async throws -> String {
+        let line = LiveLine(session.console, waiting: "making a queue at the relay")
+        defer { line.end() }
         do {
             let ending = try await session.host(profile).run(
                 .wish(.contact(contact.id)),
