@@ -18,13 +18,13 @@ extension CompletionKind {
     /// Names of settings, with what they are for.
     static var settings: CompletionKind {
         .custom { _, _, _ in
-            Setting.allCases.map { line(Suggestions.Entry(word: $0.rawValue, about: $0.summary)) }
+            Setting.allCases.compactMap { line(Suggestions.Entry(word: $0.rawValue, about: $0.summary)) }
         }
     }
 
     private static func asked(_ look: @escaping @Sendable (Suggestions) -> [Suggestions.Entry]) -> CompletionKind {
         .custom { words, _, _ in
-            look(Suggestions(profile: profile(in: words), environment: Session.environment())).map(line)
+            look(Suggestions(profile: profile(in: words), environment: Session.environment())).compactMap(line)
         }
     }
 
@@ -37,15 +37,26 @@ extension CompletionKind {
         return nil
     }
 
-    /// An entry as the shell that asks takes it; bash knows words only.
-    private static func line(_ entry: Suggestions.Entry) -> String {
+    /// An entry as the shell that asks takes it; bash knows words only. nil for a word that is better typed by hand.
+    private static func line(_ entry: Suggestions.Entry) -> String? {
         let about = PlainText.escaped(entry.about)
+        guard !entry.word.contains("\\") else { return nil }
         switch CompletionShell.requesting {
         case .zsh?:
             return entry.word.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "\\:") + ":"
                 + about
         case .fish?: return entry.word + "\t" + about
-        default: return entry.word
+        // The list is expanded there: a contact that calls itself `$(command)` would have it run.
+        default: return entry.word.unicodeScalars.allSatisfy(isPlain) ? entry.word : nil
+        }
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+            .spacingMark, .decimalNumber, .letterNumber, .otherNumber:
+            true
+        default: "_-.+@,:=%/".unicodeScalars.contains(scalar)
         }
     }
 }
