@@ -25,6 +25,8 @@ public struct Suggestions: Sendable {
         case unfinished
         /// Those that wait to be accepted or declined.
         case offers
+        /// Those that ended without being complete.
+        case retryable
     }
 
     /// So many at most.
@@ -49,6 +51,7 @@ public struct Suggestions: Sendable {
         let condition =
             switch kind {
             case .unfinished: "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+            case .retryable: "transfers.state IN ('declined', 'cancelled', 'failed')"
             case .offers:
                 """
                 transfers.direction = 'receive' AND (transfers.state = 'offered'

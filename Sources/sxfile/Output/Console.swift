@@ -46,11 +46,8 @@ final class Console: Sendable {
     /// Whether anything watches progress.
     var followsProgress: Bool { drawsProgress || style.isJSON }
 
-    /// How wide the terminal is at this moment.
-    var columns: Int {
-        var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
-    }
+    /// How many columns a drawn line has: the last one stays free, for some terminals go to the next line behind it.
+    var lineWidth: Int { max(columns ?? 80, 12) - 1 }
 
     /// A line of the result, as it is: escape peer text before. Nothing with `--json`.
     func result(_ text: String) {
@@ -115,7 +112,7 @@ final class Console: Sendable {
     /// Draws `text` over the line drawn before; only on a terminal.
     func draw(_ text: String) {
         guard drawsProgress else { return }
-        let cut = PlainText.cut(PlainText.escaped(text), to: columns - 1)
+        let cut = PlainText.cut(PlainText.escaped(text), to: lineWidth)
         let width = PlainText.columns(of: cut)
         line.withLock { line in
             let padding = isDumb ? String(repeating: " ", count: max(0, line.width - width)) : "\u{1b}[K"

@@ -3,8 +3,8 @@ import Engine
 
 /// What a shell asks the program for while a command is typed.
 extension CompletionKind {
-    /// Ids of all transfers.
-    static var history: CompletionKind { asked { $0.transfers(.all) } }
+    /// Ids of transfers that ended without being complete.
+    static var retryable: CompletionKind { asked { $0.transfers(.retryable) } }
 
     /// Names of contacts.
     static var contacts: CompletionKind { asked { $0.contacts() } }
