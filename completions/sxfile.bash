@@ -173,13 +173,13 @@ _sxfile() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
         # Offer subcommand argument completions
         "_sxfile_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry status group resume daemon relay doctor demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry pause status group resume daemon relay doctor demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -322,13 +322,13 @@ _sxfile_contacts() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|rename|remove|verify)
+    list|set|rename|remove|verify)
         # Offer subcommand argument completions
         "_sxfile_contacts_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list rename remove verify' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list set rename remove verify' -- "${cur}"))
         ;;
     esac
 }
@@ -343,6 +343,33 @@ _sxfile_contacts_list() {
     # Offer option value completions
     case "${prev}" in
     '--profile')
+        return
+        ;;
+    esac
+}
+
+_sxfile_contacts_set() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts set -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    *)
+        __sxfile_add_completions -W 'accept=always'$'\n''accept=ask'
         return
         ;;
     esac
@@ -478,7 +505,7 @@ _sxfile_send() {
     repeating_flags=()
     non_repeating_flags=(--no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(-m --name --timeout --lane --preview --limit-rate --profile)
+    non_repeating_options=(-m --name --timeout --lane --expires --preview --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
@@ -494,6 +521,9 @@ _sxfile_send() {
         ;;
     '--lane')
         __sxfile_add_completions -W 'auto'$'\n''relay'$'\n''direct'
+        return
+        ;;
+    '--expires')
         return
         ;;
     '--preview')
@@ -629,14 +659,52 @@ _sxfile_cancel() {
 
 _sxfile_retry() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--output -o --timeout --profile)
     __sxfile_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--output'|'-o')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion retry -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_pause() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion pause -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -646,11 +714,14 @@ _sxfile_status() {
     repeating_flags=()
     non_repeating_flags=(--watch --all --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--since --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--since')
+        return
+        ;;
     '--profile')
         return
         ;;
@@ -678,7 +749,7 @@ _sxfile_resume() {
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--timeout --wait --limit-rate --profile)
-    __sxfile_offer_flags_options 0
+    __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
@@ -692,6 +763,14 @@ _sxfile_resume() {
         return
         ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion resume -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac

@@ -61,7 +61,8 @@ _sxfile() {
             'accept:Accept offers, and receive the files.'
             'decline:Decline an offer; after acceptance, cancel it.'
             'cancel:End a transfer in any state, and tell the other side.'
-            'retry:Offer or ask for a failed file again (not yet in this version).'
+            'retry:Offer a file again, or ask for it again, that did not arrive.'
+            'pause:Hold transfers until `sxfile resume ID` lets them go on.'
             'status:Show state and progress of transfers.'
             'group:Groups (not yet in this version).'
             'resume:Do everything that can be done now, then leave.'
@@ -75,7 +76,7 @@ _sxfile() {
         ;;
     arg)
         case "${words[1]}" in
-        config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+        config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
             "_sxfile_${words[1]}" && ret=0
             ;;
         esac
@@ -218,6 +219,7 @@ _sxfile_contacts() {
     command)
         local -ar subcommands=(
             'list:List the contacts.'
+            'set:Say which offers of a contact are accepted without asking.'
             'rename:Give a contact another local name.'
             'remove:Remove a contact.'
             'verify:Show the security code of a contact.'
@@ -226,7 +228,7 @@ _sxfile_contacts() {
         ;;
     arg)
         case "${words[1]}" in
-        list|rename|remove|verify)
+        list|set|rename|remove|verify)
             "_sxfile_contacts_${words[1]}" && ret=0
             ;;
         esac
@@ -239,6 +241,25 @@ _sxfile_contacts() {
 _sxfile_contacts_list() {
     local -i ret=1
     local -ar arg_specs=(
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_contacts_set() {
+    local -i ret=1
+    local -ar _changes=('accept=always' 'accept=ask')
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion contacts set -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '*:changes:{__sxfile_complete "${_changes[@]}"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -352,6 +373,7 @@ _sxfile_send() {
         '--no-wait[Leave when the offer is with the relay.]'
         '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
         '--lane[How the file travels\: auto, relay or direct.]:lane:{__sxfile_complete "${___lane[@]}"}'
+        '--expires[Withdraw the offer if it is not accepted by then (1h, 3d).]:duration:'
         '--inline[Send a small file inside the message itself.]'
         '--preview[A small picture shown with an inline file.]:file:_files'
         '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
@@ -445,7 +467,27 @@ _sxfile_cancel() {
 _sxfile_retry() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:'
+        ':id:{__sxfile_custom_complete ---completion retry -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '(--output -o)'{--output,-o}'[Received\: a directory, or the exact path.]:path:_files'
+        '--no-wait[Leave when the offer, or the question, is with the relay.]'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_pause() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:ids:{__sxfile_custom_complete ---completion pause -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -465,6 +507,7 @@ _sxfile_status() {
         '*:ids:{__sxfile_custom_complete ---completion status -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--watch[Look again until nothing is unfinished.]'
         '--all[The ended ones too, newest last.]'
+        '--since[Those of this last time, ended ones too (30m, 12h, 7d).]:duration:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -492,6 +535,7 @@ _sxfile_group() {
 _sxfile_resume() {
     local -i ret=1
     local -ar arg_specs=(
+        '*:ids:{__sxfile_custom_complete ---completion resume -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--timeout[Work at most that long (30s, 5m, 2h).]:duration:'
         '--wait[While anything is unfinished, stay up to that long for the other sides.]:duration:'
         '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
