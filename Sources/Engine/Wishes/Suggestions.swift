@@ -23,10 +23,10 @@ public struct Suggestions: Sendable {
     public enum Kind: Sendable {
         /// Unfinished ones.
         case unfinished
+        /// Those that came to an end, of any kind.
+        case ended
         /// Those that wait to be accepted or declined.
         case offers
-        /// Those that ended without being complete.
-        case retryable
     }
 
     /// So many at most.
@@ -51,7 +51,7 @@ public struct Suggestions: Sendable {
         let condition =
             switch kind {
             case .unfinished: "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
-            case .retryable: "transfers.state IN ('declined', 'cancelled', 'failed')"
+            case .ended: "transfers.state NOT IN ('offered', 'accepted', 'active', 'sent')"
             case .offers:
                 """
                 transfers.direction = 'receive' AND (transfers.state = 'offered'

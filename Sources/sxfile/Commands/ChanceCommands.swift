@@ -10,7 +10,7 @@ struct RetryCommand: SessionCommand {
             the file again. A recipient asks for it, and has accepted it with that: the sender's next run sends it, unless \
             its user has withdrawn the file, or it is gone or changed.
             """)
-    @Argument(help: "The transfer that ended.", completion: .retryable) var id: Int64
+    @Argument(help: "The transfer that ended.", completion: .ended) var id: Int64
     @Option(
         name: .shortAndLong, help: ArgumentHelp("Received: a directory, or the exact path.", valueName: "path"),
         completion: .file())

@@ -43,11 +43,12 @@ struct InviteCommand: SessionCommand {
             return console.complain("warning", "the link is too long for a QR code", color: 33)
         }
         // Less than the four light squares of the standard around it do for most readers where there is no room.
-        let zone = [4, 2, 1].first { code.width(quietZone: $0) <= console.columns ?? .max }
+        let room = console.isTerminal ? console.columns : .max
+        let zone = [4, 2, 1].first { code.width(quietZone: $0) <= room }
         guard let zone else {
             return console.complain(
                 "warning",
-                "the QR code needs \(code.width(quietZone: 1)) columns and the terminal has \(console.columns ?? 0): "
+                "the QR code needs \(code.width(quietZone: 1)) columns and the terminal has \(room): "
                     + "make it wider, or its letters smaller, and call `sxfile invite --qr` again", color: 33)
         }
         let lines = code.lines(quietZone: zone)

@@ -46,8 +46,11 @@ final class Console: Sendable {
     /// Whether anything watches progress.
     var followsProgress: Bool { drawsProgress || style.isJSON }
 
-    /// How many columns a drawn line has: the last one stays free, for some terminals go to the next line behind it.
-    var lineWidth: Int { max(columns ?? 80, 12) - 1 }
+    /// How wide the terminal is at this moment.
+    var columns: Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
+    }
 
     /// A line of the result, as it is: escape peer text before. Nothing with `--json`.
     func result(_ text: String) {
@@ -77,13 +80,6 @@ final class Console: Sendable {
     /// Lines drawn for a person, with their own control sequences; also with `-q`, for they were asked for.
     func show(_ lines: [String]) { put(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO) }
 
-    /// Columns of the terminal; 80 if it does not say, nil if there is none.
-    var columns: Int? {
-        guard isTerminal else { return nil }
-        var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    }
-
     /// A remark that only `-v` or a terminal gets: cron stays silent.
     func detail(_ text: String) {
         guard style.isVerbose || isTerminal else { return }
@@ -112,7 +108,7 @@ final class Console: Sendable {
     /// Draws `text` over the line drawn before; only on a terminal.
     func draw(_ text: String) {
         guard drawsProgress else { return }
-        let cut = PlainText.cut(PlainText.escaped(text), to: lineWidth)
+        let cut = PlainText.cut(PlainText.escaped(text), to: columns - 1)
         let width = PlainText.columns(of: cut)
         line.withLock { line in
             let padding = isDumb ? String(repeating: " ", count: max(0, line.width - width)) : "\u{1b}[K"

@@ -19,7 +19,7 @@ final class LiveLine: Sendable {
                     // What is done within a moment needs no line.
                     do { try await Task.sleep(for: .milliseconds(400)) } catch { return }
                     let seconds = UInt64(max(0, (ContinuousClock.now - start).components.seconds))
-                    if let line = text(console.lineWidth, seconds), !Task.isCancelled { console.draw(line) }
+                    if let line = text(console.columns - 1, seconds), !Task.isCancelled { console.draw(line) }
                 }
             })
     }

@@ -94,7 +94,7 @@ final class ProgressReporter: Sendable {
         state.shown[transfer.id] = ProgressEvent(transfer)
         if console.style.isJSON {
             console.json("progress", transfer.jsonMembers)
-        } else if let line = Self.line(state, console.lineWidth, now) {
+        } else if let line = Self.line(state, console.columns - 1, now) {
             console.draw(line)
         }
     }

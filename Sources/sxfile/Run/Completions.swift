@@ -3,8 +3,8 @@ import Engine
 
 /// What a shell asks the program for while a command is typed.
 extension CompletionKind {
-    /// Ids of transfers that ended without being complete.
-    static var retryable: CompletionKind { asked { $0.transfers(.retryable) } }
+    /// Ids of transfers that ended.
+    static var ended: CompletionKind { asked { $0.transfers(.ended) } }
 
     /// Names of contacts.
     static var contacts: CompletionKind { asked { $0.contacts() } }
