@@ -72,7 +72,7 @@ let package = Package(
 
         // Edges: sockets, disks, the database.
         library("TLSTransport", ["COpenSSL", "Guarding", "Primitives", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "WireFormat", system]),
+        library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "TransferCore", "WireFormat", system]),
         library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Guarding", "Primitives"]),
         library("Database", [grdb, system]),
         library(
@@ -101,6 +101,7 @@ let package = Package(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "SMPProtocol", "ChunkIO",
+                "TransferCore",
                 "CLinux", nioCore, nioPosix, logging, system, arguments,
             ],
             swiftSettings: strict),
@@ -112,7 +113,7 @@ let package = Package(
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
-        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", system]),
+        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", "TransferCore", system]),
         tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(

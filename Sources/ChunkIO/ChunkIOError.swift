@@ -50,6 +50,8 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     case deviceFailed(FilePath)
     /// The process or the machine has no file descriptor left.
     case tooManyOpenFiles
+    /// The list of a folder is not the one that was offered, or cannot be followed: what is wrong with it.
+    case listRefused(String)
     /// A stored reservation or identity cannot be read.
     case damagedRecord
     /// Any other refusal: the operation and its errno.
@@ -75,7 +77,7 @@ public enum ChunkIOError: Error, Equatable, Sendable {
         case .directoryMissing, .notADirectory, .directoryChanged, .nameTaken, .nameInvalid, .partialMissing,
             .partialReplaced, .partialWrongSize, .discarded, .fileTooLarge, .readOnly, .permissionDenied:
             .destination
-        case .deviceFailed, .tooManyOpenFiles, .damagedRecord, .system: .local
+        case .deviceFailed, .tooManyOpenFiles, .listRefused, .damagedRecord, .system: .local
         }
     }
 
@@ -124,6 +126,7 @@ extension ChunkIOError: CustomStringConvertible {
         case .permissionDenied(let path): "no permission for \(shown(path))"
         case .deviceFailed(let path): "the device of \(shown(path)) reports an error"
         case .tooManyOpenFiles: "too many files are open"
+        case .listRefused(let what): what
         case .damagedRecord: "a stored record about a file is damaged"
         case .system(let operation, let path, let errno):
             "cannot \(operation) \(shown(path)): \(Errno(rawValue: errno))"

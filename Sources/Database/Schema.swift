@@ -7,8 +7,32 @@ enum Schema {
         migrator.registerMigration("v1") { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("folders") { db in
+            try db.execute(sql: folders)
+        }
         return migrator
     }
+
+    private static let folders = """
+        -- What a transfer of a folder has besides. The sender's manifest lies in the profile's spool.
+        CREATE TABLE folders (
+            transfer INTEGER PRIMARY KEY REFERENCES transfers(id) ON DELETE CASCADE,
+            files INTEGER NOT NULL,
+            filesDone INTEGER NOT NULL DEFAULT 0,
+            directories INTEGER NOT NULL,
+            links INTEGER NOT NULL,
+            contentBytes INTEGER NOT NULL,      -- of all files
+            hiddenEntries INTEGER NOT NULL,
+            executableFiles INTEGER NOT NULL,
+            listLength INTEGER NOT NULL,        -- of the manifest, in bytes
+            listHash BLOB NOT NULL,             -- its SHA-256
+            firstEntries BLOB NOT NULL,         -- the first lines of the manifest, as in the offer
+            sources TEXT NOT NULL DEFAULT '',   -- send: a line each: '-' or '=' and name, path; percent-encoded
+            mayExecute INTEGER NOT NULL DEFAULT 1,
+            missing INTEGER NOT NULL DEFAULT 0, -- files that did not come as they were offered
+            notes TEXT NOT NULL DEFAULT ''      -- what is to be told at the end, a line each
+        );
+        """
 
     private static let version1 = """
         -- Single values: settings (key 'setting.…'), the database's own device and inode, the boot id, the id counter.

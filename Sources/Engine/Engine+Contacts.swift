@@ -151,8 +151,9 @@ extension Engine {
         transfer.invitation = file.invitation
         transfer.mode = file.mode
         transfer.modifiedAt = file.modifiedAt
-        if file.isFolder {
-            transfer.end(.failed, by: .me, reason: "this version does not receive folders yet", failure: .failed)
+        if file.isFolder, file.folder.map({ $0.layout.size == file.size }) != true {
+            transfer.end(
+                .failed, by: .me, reason: "the offer of a folder does not fit together", failure: .failed)
             transfer.isUntold = true
         } else if (try? ChunkPlan(size: file.size, chunkSize: file.chunkSize)) == nil {
             transfer.end(
@@ -160,6 +161,7 @@ extension Engine {
             transfer.isUntold = true
         }
         try transfer.insert(db)
+        if let folder = file.folder { try Folder.insert(db, transfer: transfer.id, folder) }
         return [transfer.id]
     }
 

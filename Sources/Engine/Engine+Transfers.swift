@@ -12,7 +12,10 @@ extension Engine {
         // Every step changes the row; a bound keeps a step that cannot be stored from being taken for ever.
         for _ in 0..<8 {
             guard !isStopping, let facts = facts(id) else { return }
-            if facts.transfer.state.isEnded { endRunner(id) }
+            if facts.transfer.state.isEnded {
+                endRunner(id)
+                if running[id] == nil, ending[id] == nil { profile.clearSpool(facts.transfer) }
+            }
             guard await take(facts.next, facts.transfer) else { return }
         }
     }
@@ -94,17 +97,18 @@ extension Engine {
 
     private func offer(_ transfer: Transfer) async -> Bool {
         do {
-            let (ref, link, contact) = try profile.write { db in
+            let (ref, link, contact, folder) = try profile.write { db in
                 let contact = try Contact.fetch(db, id: transfer.contact)?.connection
                 let link = try transfer.connection.flatMap { try AgentStore.link(db, $0) }
-                return (try Contact.nextRef(db, contact: transfer.contact), link, contact)
+                let folder = try transfer.folder?.offered(db, transfer: transfer.id)
+                return (try Contact.nextRef(db, contact: transfer.contact), link, contact, folder)
             }
             guard let link, let contact else { return false }
             let message = ChatText.offer(
                 ref: ref,
                 OfferedFile(
                     name: transfer.name, size: transfer.size, invitation: link, chunkSize: transfer.chunkSize,
-                    mode: transfer.mode, modifiedAt: transfer.modifiedAt))
+                    mode: transfer.mode, modifiedAt: transfer.modifiedAt, isFolder: folder != nil, folder: folder))
             try await self.link.send(message, on: contact) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
                 row.offerRef = ref
@@ -226,7 +230,12 @@ extension Engine {
         // The runner has the partial open: it ends first, and its end brings us here again.
         if ending[transfer.id] != nil { return false }
         do {
-            try await Reservation.discard(try ReservationRecord(text: transfer.destination ?? ""))
+            let text = transfer.destination ?? ""
+            if FolderRecord.isOne(text) {
+                try await FolderReservation.discard(try FolderRecord(text: text))
+            } else {
+                try await Reservation.discard(try ReservationRecord(text: text))
+            }
         } catch ChunkIOError.damagedRecord {
             logger.error("the reservation of transfer \(transfer.id) is damaged: its partial file is left")
         } catch {

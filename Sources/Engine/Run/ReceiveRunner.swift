@@ -40,7 +40,7 @@ actor ReceiveRunner: TransferRunner {
 
     /// Where the bytes go.
     enum Place {
-        case partial(Reservation, ChunkWriter)
+        case partial(any ChunkDestination, any ChunkSink)
         /// A crash came after the file was put into place.
         case complete(String)
     }
@@ -52,11 +52,9 @@ actor ReceiveRunner: TransferRunner {
     ) async throws(RunnerFailure) -> ReceiveRunner {
         let place: Place
         do {
-            switch try await Reservation.reopen(try ReservationRecord(text: transfer.destination ?? "")) {
-            case .partial(let reservation): place = .partial(reservation, reservation.writer())
-            case .complete(let path): place = .complete(path.string)
-            }
+            place = try await self.place(of: transfer)
         } catch {
+            if case .listRefused(let why) = error { throw RunnerFailure(.violation(why)) }
             throw RunnerFailure(.destination("\(error)"))
         }
         do {
@@ -65,10 +63,27 @@ actor ReceiveRunner: TransferRunner {
             if let checkpoint = transfer.checkpoint {
                 let sameBoot = !context.bootID.isEmpty && transfer.bootID == context.bootID
                 machine = try ReceivingMachine(plan: plan, checkpoint: checkpoint, sameBoot: sameBoot)
+                if case .partial(let writer as FolderWriter, _) = place, writer.isFresh { machine.startOver() }
             }
             return ReceiveRunner(transfer, connection, context, place, machine)
         } catch {
             throw RunnerFailure(.other(error.description))
+        }
+    }
+
+    private static func place(of transfer: Transfer) async throws(ChunkIOError) -> Place {
+        let text = transfer.destination ?? ""
+        guard let folder = transfer.folder else {
+            switch try await Reservation.reopen(try ReservationRecord(text: text)) {
+            case .partial(let reservation): return .partial(reservation, reservation.writer())
+            case .complete(let path): return .complete(path.string)
+            }
+        }
+        switch try await FolderReservation.reopen(try FolderRecord(text: text)) {
+        case .partial(let reservation):
+            let writer = try FolderWriter(reservation, layout: folder.layout, manifestHash: folder.hash)
+            return .partial(writer, writer)
+        case .complete(let path): return .complete(path.string)
         }
     }
 
@@ -215,7 +230,7 @@ actor ReceiveRunner: TransferRunner {
                 case .hashMismatch: return machine.handle(.damaged(chunkPlace.number))
                 }
             } catch {
-                guard error.category == .space else { return machine.handle(.failed(.destination("\(error)"))) }
+                guard error.category == .space else { return machine.handle(.failed(TransferFailure(error))) }
                 guard await waitForSpace() else { return machine.handle(.dropped(chunkPlace.number)) }
             }
         }
@@ -408,9 +423,16 @@ actor ReceiveRunner: TransferRunner {
         report()
         guard meter.isStoreDue(at: now) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
+        let files = await folder?.filesDone(before: machine.bytesInOrder)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+            if let files { try Folder.setDone(db, transfer: id, files) }
         }
+    }
+
+    /// What the bytes go to, if that is a folder.
+    var folder: FolderWriter? {
+        if case .partial(let writer as FolderWriter, _) = place { writer } else { nil }
     }
 
     func report() {

@@ -107,6 +107,13 @@ extension Transfer {
     }
 }
 
+extension TransferFailure {
+    /// What a write that failed means for its transfer.
+    init(_ error: ChunkIOError) {
+        if case .listRefused(let why) = error { self = .violation(why) } else { self = .destination("\(error)") }
+    }
+}
+
 extension FailureKind {
     init(_ failure: TransferFailure) {
         if failure.isIntegrity {

@@ -13,7 +13,9 @@ actor SendRunner: TransferRunner {
     let connection: ConnectionID
     let ref: Int64
     let context: RunContext
-    let reader: ChunkReader
+    let reader: any ChunkSource
+    /// The same, if it is a folder.
+    let folder: FolderReader?
     var machine: SendingMachine
     var port: DirectPort
     /// The recipient has said on the direct connection what it lacks.
@@ -52,9 +54,20 @@ actor SendRunner: TransferRunner {
         ref = transfer.offerRef ?? 0
         stored = transfer.state
         do {
-            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text)
+            if let facts = transfer.folder {
+                let opened = try FolderReader(
+                    manifest: context.profile.manifestPath(transfer.id),
+                    verdicts: context.profile.verdictsPath(transfer.id), layout: facts.layout,
+                    sources: facts.folderSources)
+                folder = opened
+                reader = opened
+            } else {
+                let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in
+                    try SourceIdentity(text: text)
+                }
+                folder = nil
+                reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
             }
-            reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
         } catch {
             throw RunnerFailure(.source("\(error)"))
         }
@@ -295,6 +308,7 @@ actor SendRunner: TransferRunner {
             case .ended(let ending): note.ending = ending
             }
         }
+        if note.ending == .complete { await storeReport() }
         await write(note, saying: farewell)
         if note.ending != nil {
             isOver = true
@@ -302,6 +316,17 @@ actor SendRunner: TransferRunner {
             inbox.yield(.ended)
         }
         report()
+    }
+
+    /// Files of a folder that did not go as they were offered.
+    private func storeReport() async {
+        guard let folder, let (missing, first) = try? await folder.failures(atMost: 100) else { return }
+        let notes = first.map { "\(String(decoding: $0.path, as: UTF8.self)) is missing there: it was \($0.reason)" }
+        let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
+        _ = try? context.profile.write { db in
+            try Folder.setDone(db, transfer: id, files - min(files, missing))
+            try Folder.setReport(db, transfer: id, missing: missing, notes: notes)
+        }
     }
 
     private func store() async { await write(note(), saying: nil) }
@@ -366,8 +391,10 @@ actor SendRunner: TransferRunner {
         report()
         guard meter.isStoreDue(at: now) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
+        let files = await folder?.filesDone(before: bytes)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+            if let files { try Folder.setDone(db, transfer: id, files) }
         }
     }
 

@@ -82,6 +82,7 @@ private struct Receiving {
             if let failure = transfer.endedFailure {
                 failures.append(failure)
             } else if transfer.state == .complete || isOver {
+                session.console.warn(of: transfer)
                 session.console.detail(transfer.doneText)
             } else {
                 failures.append(transfer.pausedFailure)

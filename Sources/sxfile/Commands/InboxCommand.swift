@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import TransferCore
 
 /// `sxfile inbox`.
 struct InboxCommand: SessionCommand {
@@ -40,8 +41,8 @@ struct InboxCommand: SessionCommand {
 
     /// Id, contact, kind, size, marks, name; the name last, so that no name can pass for another field.
     private static func line(_ transfer: Transfer) -> String {
-        var fields = ["\(transfer.id)", transfer.peer, transfer.isInline ? "file (here)" : "file"]
-        fields.append(transfer.size.map(Quantity.size) ?? "size unknown")
+        var fields = ["\(transfer.id)", transfer.peer, transfer.kindText]
+        fields.append(transfer.folder?.totals.shown ?? transfer.size.map(Quantity.size) ?? "size unknown")
         if !transfer.marks.isEmpty { fields.append(transfer.marks.joined(separator: ", ")) }
         fields.append(PlainText.escaped(transfer.name))
         return fields.joined(separator: "\t")
@@ -68,6 +69,7 @@ struct InboxCommand: SessionCommand {
         console.result("from\t\(transfer.peer)")
         console.result("state\t\(transfer.state.rawValue)")
         console.result("size\t" + (transfer.size.map { "\($0) bytes (\(Quantity.size($0)))" } ?? "unknown"))
+        if let folder = transfer.folder { console.result("contents\t\(folder.totals.shown)") }
         if let mode = transfer.mode { console.result("mode\t0\(String(mode, radix: 8))") }
         if let time = transfer.modifiedAt { console.result("modified\t\(Quantity.timestamp(time))") }
         if !transfer.marks.isEmpty { console.result("note\t\(transfer.marks.joined(separator: ", "))") }
@@ -79,14 +81,33 @@ struct InboxCommand: SessionCommand {
         }
         if let path = transfer.path { console.result("path\t\(PlainText.escaped(path))") }
         console.result("name\t\(PlainText.escaped(transfer.name))")
+        if transfer.folder != nil { try showEntries(transfer, profile, console) }
+    }
+
+    private func showEntries(_ transfer: Transfer, _ profile: Profile, _ console: Console) throws {
+        for note in transfer.folder?.notes ?? [] { console.result("note\t\(PlainText.escaped(note))") }
+        let entries = try profile.folderEntries(transfer: transfer.id)
+        for entry in entries {
+            console.result("entry\t\(entry.listLine)")
+            console.json("entry", entry.jsonMembers)
+        }
+        let all = transfer.folder.map { $0.totals.files + $0.totals.directories + $0.totals.links } ?? 0
+        let rest = all - min(all, UInt64(entries.count))
+        if rest > 0 { console.note("and \(rest) more, which come with the folder") }
     }
 }
 
 extension Transfer {
+    fileprivate var kindText: String {
+        if folder != nil { return "folder" }
+        return isInline ? "file (here)" : "file"
+    }
+
     /// What a recipient should notice before accepting.
     fileprivate var marks: [String] {
         var marks: [String] = []
         if name.hasPrefix(".") { marks.append("hidden") }
+        if let folder { return marks + folder.totals.marks }
         if let mode, mode & 0o111 != 0 { marks.append("executable") }
         return marks
     }

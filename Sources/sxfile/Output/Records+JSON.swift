@@ -1,4 +1,5 @@
 import Engine
+import TransferCore
 
 extension Transfer {
     /// The members of a `transfer` (or `progress`) object.
@@ -6,8 +7,9 @@ extension Transfer {
         [
             ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
             ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)),
-            ("files", .number(1)),
-            ("filesDone", .number(state == .complete ? 1 : 0)), ("state", .string(state.rawValue)),
+            ("files", .bytes(folder?.totals.files ?? 1)),
+            ("filesDone", .bytes(folder?.filesDone ?? (state == .complete ? 1 : 0))),
+            ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
             ("by", .optional(endedBy?.rawValue)), ("members", .null),
