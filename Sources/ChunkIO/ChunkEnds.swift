@@ -4,6 +4,8 @@ public enum SourceReadiness: Sendable, Equatable {
     case ready
     /// The source ended before: it has so many bytes.
     case ended(size: UInt64)
+    /// The waiting was cancelled.
+    case interrupted
 }
 
 /// What a sender reads chunks from: a file, a folder, what came through a pipe.

@@ -20,6 +20,9 @@ public struct ReservationRecord: Equatable, Sendable {
     /// The reserved path; the file is there once the transfer is complete, unless the name was taken meanwhile.
     public var finalPath: FilePath { finalName.path(in: directory) }
 
+    /// Where the bytes are until then.
+    public var partialPath: FilePath { partialName.path(in: directory) }
+
     var isSameBoot: Bool { !boot.isEmpty && boot == currentBootIdentifier() }
 
     /// One line of printable ASCII.

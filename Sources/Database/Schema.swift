@@ -29,6 +29,7 @@ enum Schema {
             firstEntries BLOB NOT NULL,         -- the first lines of the manifest, as in the offer
             sources TEXT NOT NULL DEFAULT '',   -- send: a line each: '-' or '=' and name, path; percent-encoded
             mayExecute INTEGER NOT NULL DEFAULT 1,
+            listWanted INTEGER NOT NULL DEFAULT 0, -- receive: 1 the whole list is to be fetched, 2 it is in the spool
             missing INTEGER NOT NULL DEFAULT 0, -- files that did not come as they were offered
             notes TEXT NOT NULL DEFAULT ''      -- what is to be told at the end, a line each
         );

@@ -128,6 +128,11 @@ extension Engine {
             case .acceptance, .ok, .want, .done, .direct: break
             }
         }
+        switch incoming {
+        case .chunk(let chunk): await takeList(chunk, body, from: contact)
+        case .want(let want): await sendList(want, to: contact)
+        default: break
+        }
         for id in touched {
             if let row = try? profile.transfer(id: id) { broadcast.report(ProgressEvent(row)) }
             await advance(id)

@@ -12,9 +12,9 @@ extension Engine {
         // Every step changes the row; a bound keeps a step that cannot be stored from being taken for ever.
         for _ in 0..<8 {
             guard !isStopping, let facts = facts(id) else { return }
-            if facts.transfer.state.isEnded {
-                endRunner(id)
-                if running[id] == nil, ending[id] == nil { profile.clearSpool(facts.transfer) }
+            if facts.transfer.state.isEnded { endRunner(id) }
+            if profile.isCutOff(facts.transfer), running[id] == nil {
+                return await fail(id, Profile.cutOff, .failed)
             }
             guard await take(facts.next, facts.transfer) else { return }
         }

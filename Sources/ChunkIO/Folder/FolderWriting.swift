@@ -134,7 +134,7 @@ final class FolderWriting: @unchecked Sendable {
     // MARK: - The manifest is whole
 
     private func begin(_ list: Handle, _ waiting: [Range<UInt64>]) throws(ChunkIOError) {
-        guard try hash(of: list) == hash else {
+        guard try list.hash(first: layout.manifest) == hash else {
             throw .listRefused("the list of the folder is not the one that was offered")
         }
         let manifest = try ManifestFile(list, length: layout.manifest)
@@ -160,19 +160,6 @@ final class FolderWriting: @unchecked Sendable {
         }
         guard code == 0 else { throw partial.failure(code, "rename") }
         phase = .placing(manifest, verdicts: verdicts)
-    }
-
-    private func hash(of list: Handle) throws(ChunkIOError) -> [UInt8] {
-        var hasher = SHA256Hasher()
-        var offset: UInt64 = 0
-        while offset < layout.manifest {
-            let count = Int(min(UInt64(Self.pieceSize), layout.manifest - offset))
-            let piece = try list.read(count, at: Int64(offset))
-            guard piece.count == count else { throw .listRefused("the list of the folder is shorter than it was") }
-            hasher.update(piece)
-            offset += UInt64(count)
-        }
-        return hasher.finish()
     }
 
     private func make(_ manifest: ManifestFile) throws(ChunkIOError) {

@@ -191,9 +191,11 @@ extension Profile {
         }
     }
 
-    func makeSpool() throws(EngineError) {
-        if mkdir(spool.string, 0o700) != 0, errno != EEXIST {
-            throw .permissions("\(spool) cannot be made: \(Errno(rawValue: errno))")
+    func makeSpool() throws(EngineError) { try makeDirectory(spool) }
+
+    func makeDirectory(_ path: FilePath) throws(EngineError) {
+        if mkdir(path.string, 0o700) != 0, errno != EEXIST {
+            throw .permissions("\(path) cannot be made: \(Errno(rawValue: errno))")
         }
     }
 
@@ -204,10 +206,27 @@ extension Profile {
         }
     }
 
-    /// Removes what lies in the profile for a transfer that is over.
-    func clearSpool(_ transfer: Transfer) {
-        guard transfer.folder != nil, transfer.direction == .send else { return }
-        unlink(manifestPath(transfer.id).string)
-        unlink(verdictsPath(transfer.id).string)
+    /// Removes what lies in the spool for transfers that are over, and what a command left that was killed.
+    func sweepSpool() {
+        guard let entries = opendir(spool.string) else { return }
+        defer { closedir(entries) }
+        while let entry = readdir(entries) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if isLeft(name) { unlink(spool.appending(name).string) }
+        }
+    }
+
+    /// Whether nobody needs this file of the spool.
+    private func isLeft(_ name: String) -> Bool {
+        let words = name.split(separator: "-")
+        if words.count == 3, words[0] == "new", let process = pid_t(words[1]) {
+            return kill(process, 0) != 0 && errno == ESRCH
+        }
+        guard let id = name.split(separator: ".").first.flatMap({ Int64($0) }),
+            let found = try? transfer(id: id)
+        else { return false }
+        return found.state.isEnded
     }
 }

@@ -28,6 +28,9 @@ actor ReceiveRunner: TransferRunner {
     var isOnDisk = false
     private var stored: TransferState
     private let isRestored: Bool
+    /// It goes on to standard output as it comes.
+    private let isPiped: Bool
+    private var storedBytes: UInt64 = 0
     /// The engine is leaving, and everything that was written is on the disk.
     var isSynced = false
     /// Chunks that are written, and whose acknowledgement the database refused.
@@ -96,6 +99,7 @@ actor ReceiveRunner: TransferRunner {
         self.context = context
         self.place = place
         self.machine = machine
+        isPiped = context.profile.isPiped(transfer)
         isRestored = transfer.checkpoint != nil
         ref = transfer.offerRef ?? 0
         stored = transfer.state
@@ -150,6 +154,8 @@ actor ReceiveRunner: TransferRunner {
         case .ended: isOver = true
         case .retry:
             port.look()
+            // Who copies it to standard output reads the row.
+            if isPiped, machine.bytesWritten != storedBytes { await store() }
             await acknowledgeAgain()
             guard isWithoutSpace else { return }
             await lookForRoom()
@@ -367,7 +373,10 @@ actor ReceiveRunner: TransferRunner {
         await write(note, saying: nil)
     }
 
-    func store() async { await write(note(), saying: nil) }
+    func store() async {
+        storedBytes = machine.bytesWritten
+        await write(note(), saying: nil)
+    }
 
     private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
         var note = note
@@ -396,8 +405,8 @@ actor ReceiveRunner: TransferRunner {
     func note() -> RunnerNote {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(), bootID: context.bootID,
-            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting,
-            lane: lane)
+            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, size: machine.plan.size,
+            state: state, waiting: waiting, lane: lane)
     }
 
     private var lane: Lane { port.isUp ? .direct : .relay }
@@ -422,6 +431,7 @@ actor ReceiveRunner: TransferRunner {
         meter.record(machine.bytesWritten, at: now)
         report()
         guard meter.isStoreDue(at: now) else { return }
+        if isPiped { return await store() }
         let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
         let files = await folder?.filesDone(before: machine.bytesInOrder)
         _ = try? context.profile.write { db in
@@ -439,7 +449,7 @@ actor ReceiveRunner: TransferRunner {
         guard let state else { return }
         context.report(
             ProgressEvent(
-                transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: transfer.size,
+                transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: machine.plan.size,
                 bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }

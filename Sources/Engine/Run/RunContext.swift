@@ -136,6 +136,8 @@ struct RunnerNote: Sendable {
     var bootID: String
     var transferred: UInt64
     var bytesPerSecond: UInt64?
+    /// Bytes in all, once that is known.
+    var size: UInt64?
     /// Where it stands while it runs; nil leaves the row's state.
     var state: TransferState?
     var waiting: Waiting?
@@ -154,6 +156,7 @@ struct RunnerNote: Sendable {
         if let inbound { try AgentStore.deleteInbound(db, inbound) }
         guard var row = try Transfer.fetch(db, id: transfer) else { return }
         let before = row
+        if row.size == nil { row.size = size }
         try Transfer.updateCheckpoint(db, id: transfer, checkpoint, bootID: bootID, transferred: transferred)
         if let ending {
             // What the user ended stays ended, but a file that is there is there.

@@ -55,6 +55,7 @@ extension SendRunner: DirectRunner {
             let isFirst = !isDirectReady
             isDirectReady = true
             await apply(machine.handle(.want(want, openRangeFirst: isFirst)))
+            releaseSource(want)
             await progress()
         case .fileOK(let root): await apply(machine.handle(.ok(root: root)))
         case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .cancel, .direct, .ignored, .unreadable: break
@@ -85,10 +86,16 @@ extension SendRunner: DirectRunner {
         }
     }
 
-    private func sendDirectly(_ place: ChunkPlace) async {
+    private func sendDirectly(_ wanted: ChunkPlace) async {
         let chunk: FilledChunk
+        let place: ChunkPlace
         isReading = true
         do {
+            guard let ready = try await waitForSource(wanted) else {
+                isReading = false
+                return
+            }
+            place = ready
             chunk = try await reader.read(at: Int64(place.offset), length: place.length, into: pool)
         } catch {
             isReading = false

@@ -16,6 +16,8 @@ actor SendRunner: TransferRunner {
     let reader: any ChunkSource
     /// The same, if it is a folder.
     let folder: FolderReader?
+    /// The same, if it comes through a pipe.
+    let spool: SpoolReader?
     var machine: SendingMachine
     var port: DirectPort
     /// The recipient has said on the direct connection what it lacks.
@@ -59,13 +61,21 @@ actor SendRunner: TransferRunner {
                     manifest: context.profile.manifestPath(transfer.id),
                     verdicts: context.profile.verdictsPath(transfer.id), layout: facts.layout,
                     sources: facts.folderSources)
-                folder = opened
+                (folder, spool) = (opened, nil)
+                reader = opened
+            } else if transfer.stream != nil {
+                let (profile, id) = (context.profile, transfer.id)
+                let opened = try SpoolReader(opening: profile.streamPath(id)) {
+                    guard case .whole(let size) = (try? profile.transfer(id: id))??.stream else { return nil }
+                    return size
+                }
+                (folder, spool) = (nil, opened)
                 reader = opened
             } else {
                 let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in
                     try SourceIdentity(text: text)
                 }
-                folder = nil
+                (folder, spool) = (nil, nil)
                 reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
             }
         } catch {
@@ -138,10 +148,16 @@ actor SendRunner: TransferRunner {
         }
     }
 
-    private func send(_ place: ChunkPlace) async {
+    private func send(_ wanted: ChunkPlace) async {
         let chunk: ReadChunk
+        let place: ChunkPlace
         isReading = true
         do {
+            guard let ready = try await waitForSource(wanted) else {
+                isReading = false
+                return
+            }
+            place = ready
             chunk = try await reader.read(at: Int64(place.offset), length: place.length)
         } catch {
             isReading = false
@@ -159,6 +175,19 @@ actor SendRunner: TransferRunner {
             await sent(.chunk(place.number), lastMessage: ids.upperBound)
         } catch {
             await returned(place.number, error)
+        }
+    }
+
+    /// Waits until the chunk can be read; gives its place when the end of the source is known, nil if it has none then.
+    func waitForSource(_ place: ChunkPlace) async throws(ChunkIOError) -> ChunkPlace? {
+        switch try await reader.wait(for: Int64(place.offset) + Int64(place.length)) {
+        case .ready: return place
+        case .interrupted:
+            _ = machine.handle(.returned(place.number))
+            return nil
+        case .ended(let size):
+            await apply(machine.handle(.sourceEnded(size: size)))
+            return machine.plan.place(of: place.number)
         }
     }
 
@@ -264,6 +293,7 @@ actor SendRunner: TransferRunner {
         switch incoming {
         case .want(let want):
             await apply(machine.handle(.want(want, openRangeFirst: false)), inbound: inbound)
+            releaseSource(want)
         case .direct(let offer):
             await apply([], inbound: inbound)
             await take(offer)
@@ -278,6 +308,12 @@ actor SendRunner: TransferRunner {
             await apply([], inbound: inbound)
         }
         await offerDirectly()
+    }
+
+    /// What the recipient has is not kept; and only what the stored checkpoint has chained.
+    func releaseSource(_ want: Want) {
+        guard let spool, let first = want.ranges.first, first > 1, !isOver else { return }
+        spool.release(before: Int64(clamping: min(first - 1, machine.chain.count) * UInt64(machine.plan.chunkSize)))
     }
 
     private func connectionFailed(_ error: AgentLinkError) async {
@@ -365,7 +401,7 @@ actor SendRunner: TransferRunner {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(keepingUnderWay: machine.chunksUnderWay == 0),
             bootID: context.bootID, transferred: machine.bytesDelivered, bytesPerSecond: meter.bytesPerSecond,
-            state: state, waiting: waiting, lane: lane)
+            size: machine.plan.size, state: state, waiting: waiting, lane: lane)
     }
 
     private var lane: Lane { port.isUp ? .direct : .relay }
@@ -408,7 +444,7 @@ actor SendRunner: TransferRunner {
         }
         context.report(
             ProgressEvent(
-                transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: transfer.size,
+                transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: machine.plan.size,
                 bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }

@@ -33,6 +33,7 @@ extension Profile {
         let transfer = try read { db in try Transfer.known(db, id: id) }
         try Self.checkAcceptable(transfer)
         guard transfer.state == .offered || transfer.isWaitingInInbox else { return transfer }
+        if output == Self.standardOutput { return try await acceptForOutput(transfer) }
         if transfer.folder != nil {
             return try await acceptFolder(transfer, into: output, requiresDirectory, mayBeExecutable)
         }
@@ -52,6 +53,16 @@ extension Profile {
             try? await reservation.discard()
             throw error as? EngineError ?? EngineError(any: error, database: database)
         }
+    }
+
+    /// What `-o` says for standard output.
+    public static let standardOutput = "-"
+
+    /// The file grows in the profile; the command that accepts it copies it on.
+    private func acceptForOutput(_ transfer: Transfer) async throws(EngineError) -> Transfer {
+        guard transfer.folder == nil else { throw .usage("a folder cannot go to standard output: give a directory") }
+        try makeDirectory(output)
+        return try await requestAccept(transfer.id, into: output.string, requiresDirectory: true)
     }
 
     private static func destination(

@@ -8,10 +8,17 @@ struct InboxCommand: SessionCommand {
         commandName: "inbox", abstract: "Show offers and messages that wait.",
         discussion: "With an id, all of one offer, or a whole message, which is read then.")
     @Argument(help: "An offer or a message.", completion: .offers) var id: Int64?
+    @Flag(help: "Of a folder the whole list, fetched from its sender.") var full = false
+    @Option(help: ArgumentHelp("With --full: wait at most that long (30s, 5m, 2h).", valueName: "duration"))
+    var timeout: DurationArgument?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
         let profile = try session.openProfile()
+        if full {
+            guard let id else { throw CommandFailure.usage("--full wants the id of a folder") }
+            return try await showWhole(id, profile, session)
+        }
         if let id { return try show(id, profile, session.console) }
         let entries =
             try profile.transfers(.inbox).map { Entry.offer($0) } + profile.newMessages().map { Entry.message($0) }
@@ -84,6 +91,26 @@ struct InboxCommand: SessionCommand {
         if transfer.folder != nil { try showEntries(transfer, profile, console) }
     }
 
+    private func showWhole(_ id: Int64, _ profile: Profile, _ session: Session) async throws {
+        if try !profile.hasWholeList(id) {
+            try profile.requestList(id)
+            let ending = try await session.host(profile).run(
+                .wish(.transfer(id)), timeout: timeout?.duration,
+                until: { profile in
+                    guard let transfer = try profile.transfer(id: id) else { throw EngineError.noSuchTransfer(id) }
+                    if let failure = transfer.endedFailure { throw failure }
+                    return try profile.hasWholeList(id) ? true : nil
+                })
+            guard case .fulfilled = ending else {
+                throw CommandFailure.queued("the list of transfer \(id) has not come yet: its sender is to be on line")
+            }
+        }
+        try profile.forEachEntry(transfer: id) { entry in
+            session.console.result(entry.listLine)
+            session.console.json("entry", entry.jsonMembers)
+        }
+    }
+
     private func showEntries(_ transfer: Transfer, _ profile: Profile, _ console: Console) throws {
         for note in transfer.folder?.notes ?? [] { console.result("note\t\(PlainText.escaped(note))") }
         let entries = try profile.folderEntries(transfer: transfer.id)
@@ -93,7 +120,7 @@ struct InboxCommand: SessionCommand {
         }
         let all = transfer.folder.map { $0.totals.files + $0.totals.directories + $0.totals.links } ?? 0
         let rest = all - min(all, UInt64(entries.count))
-        if rest > 0 { console.note("and \(rest) more, which come with the folder") }
+        if rest > 0 { console.note("and \(rest) more: `sxfile inbox \(transfer.id) --full` fetches the list") }
     }
 }
 

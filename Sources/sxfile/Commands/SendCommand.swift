@@ -53,6 +53,7 @@ struct SendCommand: SessionCommand {
         request.isInline = inline ? true : nil
         request.preview = preview
         request.lane = lane.rawValue
+        if paths == ["-"] { return try await sendInput(request, profile, session) }
         let receipt = try profile.requestSend(request)
         if let look = receipt.look { session.console.warn(of: look) }
         if let id = receipt.transfer {
@@ -64,7 +65,9 @@ struct SendCommand: SessionCommand {
 
     private func checkSupported() throws {
         if contact.hasPrefix("#") { throw CommandFailure.notYet("sending to groups") }
-        if paths.contains("-") { throw CommandFailure.notYet("reading standard input") }
+        if paths.contains("-"), paths.count > 1 || dryRun {
+            throw CommandFailure.usage("'-' is standard input, which goes alone; a file of that name is './-'")
+        }
         if paths.isEmpty, message == nil {
             throw CommandFailure.usage("nothing to send: name a file, or a text with -m")
         }
@@ -76,8 +79,31 @@ struct SendCommand: SessionCommand {
     /// Whether what is to be sent arrives in a folder.
     private var isFolder: Bool {
         guard let path = paths.first, paths.count == 1 else { return !paths.isEmpty }
+        if path == "-" { return false }
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    private func sendInput(_ request: SendRequest, _ profile: Profile, _ session: Session) async throws {
+        var request = request
+        request.path = nil
+        request.folder = nil
+        let input = try profile.requestStream(request)
+        let copy = InputCopy(input, profile: profile, isBounded: !noWait)
+        do {
+            // Whoever leaves before the end of the input takes the rest with him.
+            if noWait { try await copy.wait() }
+            do { try await follow(input.transfer, profile, session) } catch let failure as CommandFailure
+            where failure.status == .queued {
+                try await copy.wait()
+                throw failure
+            }
+        } catch {
+            if !copy.isOver {
+                try? profile.requestCancel(input.transfer, reason: "standard input was not read to its end")
+            }
+            throw error
+        }
     }
 
     private func show(_ profile: Profile, _ console: Console) throws {

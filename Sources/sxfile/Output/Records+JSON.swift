@@ -8,7 +8,7 @@ extension Transfer {
             ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
             ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)),
             ("files", .bytes(folder?.totals.files ?? 1)),
-            ("filesDone", .bytes(folder?.filesDone ?? (state == .complete ? 1 : 0))),
+            ("filesDone", .bytes(filesDone)),
             ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
@@ -16,6 +16,11 @@ extension Transfer {
             ("createdAt", .string(Quantity.timestamp(createdAt))),
             ("updatedAt", .string(Quantity.timestamp(updatedAt))),
         ]
+    }
+
+    private var filesDone: UInt64 {
+        guard let folder else { return state == .complete ? 1 : 0 }
+        return state == .complete ? folder.totals.files - min(folder.missing, folder.totals.files) : folder.filesDone
     }
 
     /// The transfer with what an event says newer of it.
