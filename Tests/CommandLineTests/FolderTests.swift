@@ -148,7 +148,7 @@ struct FolderTests {
             close(descriptor)
         }
         var deep = root
-        for _ in 0..<40 {
+        for _ in 0..<20 {
             deep += "/" + String(repeating: "d", count: 60)
             mkdir(deep, 0o755)
         }
@@ -218,7 +218,8 @@ struct FolderTests {
             _ = try await alice.run("resume")
             _ = try await bob.run("resume")
         }
-        #expect(try await alice.state(sent) == "cancelled")
+        // The sender hears of acceptance and end in one word, which says declined.
+        #expect(try await alice.state(sent) == (who == "bob" ? "declined" : "cancelled"))
         #expect(try await bob.state(id) == "cancelled")
         #expect(Stage.list(bob.downloads) == [])
         #expect(Stage.list(alice.profile + "/spool") == [])

@@ -54,7 +54,7 @@ extension ReceiveRunner {
 
     /// What of a folder did not come as it was.
     private func storeReport() async {
-        guard let folder else { return }
+        guard let folder = place.folder else { return }
         let report = await folder.report()
         let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
         _ = try? context.profile.write { db in

@@ -41,13 +41,6 @@ actor ReceiveRunner: TransferRunner {
     private nonisolated let events: AsyncStream<RunnerEvent>
     nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
 
-    /// Where the bytes go.
-    enum Place {
-        case partial(any ChunkDestination, any ChunkSink)
-        /// A crash came after the file was put into place.
-        case complete(String)
-    }
-
     /// Opens the partial again and goes on from the row's checkpoint.
     /// - Throws: `RunnerFailure`.
     static func make(
@@ -55,7 +48,7 @@ actor ReceiveRunner: TransferRunner {
     ) async throws(RunnerFailure) -> ReceiveRunner {
         let place: Place
         do {
-            place = try await self.place(of: transfer)
+            place = try await Place(transfer)
         } catch {
             if case .listRefused(let why) = error { throw RunnerFailure(.violation(why)) }
             throw RunnerFailure(.destination("\(error)"))
@@ -66,27 +59,11 @@ actor ReceiveRunner: TransferRunner {
             if let checkpoint = transfer.checkpoint {
                 let sameBoot = !context.bootID.isEmpty && transfer.bootID == context.bootID
                 machine = try ReceivingMachine(plan: plan, checkpoint: checkpoint, sameBoot: sameBoot)
-                if case .partial(let writer as FolderWriter, _) = place, writer.isFresh { machine.startOver() }
+                if place.folder?.isFresh == true { machine.startOver() }
             }
             return ReceiveRunner(transfer, connection, context, place, machine)
         } catch {
             throw RunnerFailure(.other(error.description))
-        }
-    }
-
-    private static func place(of transfer: Transfer) async throws(ChunkIOError) -> Place {
-        let text = transfer.destination ?? ""
-        guard let folder = transfer.folder else {
-            switch try await Reservation.reopen(try ReservationRecord(text: text)) {
-            case .partial(let reservation): return .partial(reservation, reservation.writer())
-            case .complete(let path): return .complete(path.string)
-            }
-        }
-        switch try await FolderReservation.reopen(try FolderRecord(text: text)) {
-        case .partial(let reservation):
-            let writer = try FolderWriter(reservation, layout: folder.layout, manifestHash: folder.hash)
-            return .partial(writer, writer)
-        case .complete(let path): return .complete(path.string)
         }
     }
 
@@ -433,16 +410,11 @@ actor ReceiveRunner: TransferRunner {
         guard meter.isStoreDue(at: now) else { return }
         if isPiped { return await store() }
         let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
-        let files = await folder?.filesDone(before: machine.bytesInOrder)
+        let files = await place.folder?.filesDone(before: machine.bytesInOrder)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
             if let files { try Folder.setDone(db, transfer: id, files) }
         }
-    }
-
-    /// What the bytes go to, if that is a folder.
-    var folder: FolderWriter? {
-        if case .partial(let writer as FolderWriter, _) = place { writer } else { nil }
     }
 
     func report() {

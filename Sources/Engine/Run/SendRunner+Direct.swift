@@ -96,7 +96,7 @@ extension SendRunner: DirectRunner {
                 return
             }
             place = ready
-            chunk = try await reader.read(at: Int64(place.offset), length: place.length, into: pool)
+            chunk = try await source.reader.read(at: Int64(place.offset), length: place.length, into: pool)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))
@@ -121,7 +121,7 @@ extension SendRunner: DirectRunner {
 
     private func sendDirectly(_ mark: DoneMark) async {
         do {
-            try reader.verifyUnchanged()
+            try source.reader.verifyUnchanged()
         } catch {
             return await fail(.source("\(error)"))
         }

@@ -13,11 +13,7 @@ actor SendRunner: TransferRunner {
     let connection: ConnectionID
     let ref: Int64
     let context: RunContext
-    let reader: any ChunkSource
-    /// The same, if it is a folder.
-    let folder: FolderReader?
-    /// The same, if it comes through a pipe.
-    let spool: SpoolReader?
+    let source: SendSource
     var machine: SendingMachine
     var port: DirectPort
     /// The recipient has said on the direct connection what it lacks.
@@ -56,28 +52,7 @@ actor SendRunner: TransferRunner {
         ref = transfer.offerRef ?? 0
         stored = transfer.state
         do {
-            if let facts = transfer.folder {
-                let opened = try FolderReader(
-                    manifest: context.profile.manifestPath(transfer.id),
-                    verdicts: context.profile.verdictsPath(transfer.id), layout: facts.layout,
-                    sources: facts.folderSources)
-                (folder, spool) = (opened, nil)
-                reader = opened
-            } else if transfer.stream != nil {
-                let (profile, id) = (context.profile, transfer.id)
-                let opened = try SpoolReader(opening: profile.streamPath(id)) {
-                    guard case .whole(let size) = (try? profile.transfer(id: id))??.stream else { return nil }
-                    return size
-                }
-                (folder, spool) = (nil, opened)
-                reader = opened
-            } else {
-                let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in
-                    try SourceIdentity(text: text)
-                }
-                (folder, spool) = (nil, nil)
-                reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
-            }
+            source = try SendSource(transfer, context.profile)
         } catch {
             throw RunnerFailure(.source("\(error)"))
         }
@@ -158,7 +133,7 @@ actor SendRunner: TransferRunner {
                 return
             }
             place = ready
-            chunk = try await reader.read(at: Int64(place.offset), length: place.length)
+            chunk = try await source.reader.read(at: Int64(place.offset), length: place.length)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))
@@ -178,22 +153,9 @@ actor SendRunner: TransferRunner {
         }
     }
 
-    /// Waits until the chunk can be read; gives its place when the end of the source is known, nil if it has none then.
-    func waitForSource(_ place: ChunkPlace) async throws(ChunkIOError) -> ChunkPlace? {
-        switch try await reader.wait(for: Int64(place.offset) + Int64(place.length)) {
-        case .ready: return place
-        case .interrupted:
-            _ = machine.handle(.returned(place.number))
-            return nil
-        case .ended(let size):
-            await apply(machine.handle(.sourceEnded(size: size)))
-            return machine.plan.place(of: place.number)
-        }
-    }
-
     private func send(_ mark: DoneMark) async {
         do {
-            try reader.verifyUnchanged()
+            try source.reader.verifyUnchanged()
         } catch {
             return await fail(.source("\(error)"))
         }
@@ -310,12 +272,6 @@ actor SendRunner: TransferRunner {
         await offerDirectly()
     }
 
-    /// What the recipient has is not kept; and only what the stored checkpoint has chained.
-    func releaseSource(_ want: Want) {
-        guard let spool, let first = want.ranges.first, first > 1, !isOver else { return }
-        spool.release(before: Int64(clamping: min(first - 1, machine.chain.count) * UInt64(machine.plan.chunkSize)))
-    }
-
     private func connectionFailed(_ error: AgentLinkError) async {
         switch error {
         case .queueGone: await apply(machine.handle(.failed(.queueGone)))
@@ -352,17 +308,6 @@ actor SendRunner: TransferRunner {
             inbox.yield(.ended)
         }
         report()
-    }
-
-    /// Files of a folder that did not go as they were offered.
-    private func storeReport() async {
-        guard let folder, let (missing, first) = try? await folder.failures(atMost: 100) else { return }
-        let notes = first.map { "\(String(decoding: $0.path, as: UTF8.self)) is missing there: it was \($0.reason)" }
-        let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
-        _ = try? context.profile.write { db in
-            try Folder.setDone(db, transfer: id, files - min(files, missing))
-            try Folder.setReport(db, transfer: id, missing: missing, notes: notes)
-        }
     }
 
     private func store() async { await write(note(), saying: nil) }
@@ -427,7 +372,7 @@ actor SendRunner: TransferRunner {
         report()
         guard meter.isStoreDue(at: now) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
-        let files = await folder?.filesDone(before: bytes)
+        let files = await source.folder?.filesDone(before: bytes)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
             if let files { try Folder.setDone(db, transfer: id, files) }

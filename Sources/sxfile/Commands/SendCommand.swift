@@ -94,7 +94,8 @@ struct SendCommand: SessionCommand {
             // Whoever leaves before the end of the input takes the rest with him.
             if noWait { try await copy.wait() }
             do { try await follow(input.transfer, profile, session) } catch let failure as CommandFailure
-            where failure.status == .queued {
+                where failure.status == .queued
+            {
                 try await copy.wait()
                 throw failure
             }
