@@ -99,6 +99,8 @@ struct FolderTests {
         try await bob.succeed("accept", id, "-o", stage.directory + "/here")
         #expect(Stage.list(stage.directory + "/here") == ["inner", "one.txt"])
         #expect(picture(stage.directory + "/here/inner") == picture(folder))
+        try await alice.succeed("send", "bob", folder + "/0/..", "--no-wait")
+        #expect(try await bob.succeed("accept", bob.newestOffer()).text == bob.downloads + "/inner")
         host.signal(SIGTERM)
         try await host.wait()
     }

@@ -50,7 +50,7 @@ struct SourceFolder: Sendable {
         }
         var found: [(FolderSource, stat)] = []
         for relative in request.paths {
-            let full = ProfileDirectory.absolute(relative)
+            let full = Self.named(ProfileDirectory.absolute(relative))
             var status = stat()
             guard stat(full, &status) == 0 else {
                 switch errno {
@@ -95,6 +95,14 @@ struct SourceFolder: Sendable {
             throw .usage("'/' has no name: send what is in it, or send it alone")
         }
         return sorted
+    }
+
+    /// The path with a last component that is a name: `.` and `..` have that of the directory that they are.
+    private static func named(_ full: String) -> String {
+        let last = FilePath(full).lastComponent
+        guard last?.kind != .regular, let real = realpath(full, nil) else { return full }
+        defer { free(real) }
+        return String(cString: real)
     }
 
     private static func lastName(_ full: String) -> [UInt8]? {
