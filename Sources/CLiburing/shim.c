@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+const int32_t sxfile_open_uncached = O_DIRECT;
+
 static int64_t nanoseconds(struct statx_timestamp time) {
     int64_t result;
     if (__builtin_mul_overflow((int64_t)time.tv_sec, (int64_t)1000000000, &result)
@@ -259,8 +261,23 @@ int sxfile_ring_start_write_back(struct io_uring *ring, uint64_t key, struct sxf
     return 0;
 }
 
+int sxfile_ring_allocate(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, int64_t offset,
+    int64_t length) {
+    struct io_uring_sqe *sqe = entry(ring);
+    if (sqe == NULL) return -EBUSY;
+    io_uring_prep_fallocate(sqe, file.number, 0, (uint64_t)offset, (uint64_t)length);
+    finish(sqe, key, file.registered);
+    return 0;
+}
+
 int sxfile_ring_submit_and_wait(struct io_uring *ring) {
     return io_uring_submit_and_wait(ring, 1);
+}
+
+int sxfile_ring_submit_and_wait_a_while(struct io_uring *ring, int64_t nanoseconds) {
+    struct __kernel_timespec timeout = {.tv_nsec = nanoseconds};
+    struct io_uring_cqe *cqe;
+    return io_uring_submit_and_wait_timeout(ring, &cqe, 1, &timeout, NULL);
 }
 
 bool sxfile_ring_next(struct io_uring *ring, uint64_t *key, int *result) {

@@ -58,13 +58,25 @@ SSL_CTX *sxtls_psk_context_new(int is_server) {
     return NULL;
 }
 
+int sxtls_flush(SSL *ssl) {
+    if (BIO_flush(SSL_get_wbio(ssl)) > 0) return 1;
+    return BIO_should_retry(SSL_get_wbio(ssl)) ? 0 : -1;
+}
+
 SSL *sxtls_psk_connection_new(SSL_CTX *context, int is_server, int descriptor, sxtls_psk *psk) {
     SSL *ssl = SSL_new(context);
     if (ssl == NULL) return NULL;
-    if (SSL_set_app_data(ssl, psk) != 1 || SSL_set_fd(ssl, descriptor) != 1) {
+    BIO *gathering = BIO_new(BIO_f_buffer());
+    if (gathering == NULL || BIO_set_write_buffer_size(gathering, 128 << 10) != 1
+        || SSL_set_app_data(ssl, psk) != 1 || SSL_set_fd(ssl, descriptor) != 1) {
+        BIO_free(gathering);
         SSL_free(ssl);
         return NULL;
     }
+    // Several records a write: each alone would wake the other side.
+    BIO *plain = SSL_get_wbio(ssl);
+    BIO_up_ref(plain);
+    SSL_set0_wbio(ssl, BIO_push(gathering, plain));
     if (is_server) SSL_set_accept_state(ssl);
     else SSL_set_connect_state(ssl);
     return ssl;

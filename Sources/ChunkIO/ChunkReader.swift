@@ -67,7 +67,7 @@ public final class ChunkReader: Sendable {
     /// The bytes from `offset` on, exactly `length` of them, 1…`maximumLength`, all within the file's size at opening.
     /// Throws the source cases if the file is not what it was, also when the bytes could still be read.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {
-        let output = try await read(at: offset, length: length, ahead) { pending in
+        let output = try await read(at: offset, length: length, ahead) { pending, _ in
             self.start(.read(offset: pending.offset, length: pending.length), pending)
         }
         guard case .bytes(let bytes, let sha256) = output else { preconditionFailure("a read gives bytes") }
@@ -80,9 +80,10 @@ public final class ChunkReader: Sendable {
         at offset: Int64, length: Int, into pool: ChunkBufferPool
     ) async throws(ChunkIOError) -> FilledChunk {
         precondition(length <= pool.capacity, "a chunk that does not fit the buffers")
-        let output = try await read(at: offset, length: length, aheadInBuffers) { pending in
+        let output = try await read(at: offset, length: length, aheadInBuffers) { pending, isAhead in
             let begin: @Sendable (ChunkBuffer) -> Void = { buffer in
-                self.start(.fill(buffer, offset: pending.offset, length: pending.length), pending)
+                let kind = IORequest.Kind.fill(buffer, offset: pending.offset, length: pending.length)
+                self.start(kind, pending, mayWait: isAhead)
             }
             if let buffer = pool.take(orLater: begin) { begin(buffer) }
         }
@@ -92,11 +93,11 @@ public final class ChunkReader: Sendable {
     }
 
     private func read(
-        at offset: Int64, length: Int, _ ahead: Guarded<ReadAhead>, start: (Pending) -> Void
+        at offset: Int64, length: Int, _ ahead: Guarded<ReadAhead>, start: (Pending, _ isAhead: Bool) -> Void
     ) async throws(ChunkIOError) -> IOOutput {
         precondition(offset >= 0 && length >= 1 && length <= ChunkReader.maximumLength, "not a chunk of a file")
         let (wanted, started) = ahead.withLock { $0.take(offset: offset, length: length, size: identity.size) }
-        for pending in started { start(pending) }
+        for pending in started { start(pending, pending !== wanted) }
         let result = await wanted.result()
         // First the file: a short read of a file that shrank is told as that.
         try verifyDescriptor()
@@ -117,8 +118,8 @@ public final class ChunkReader: Sendable {
         guard now.identity == (try file.status()).identity else { throw .sourceChanged(path) }
     }
 
-    private func start(_ kind: IORequest.Kind, _ pending: Pending) {
-        file.service.submit(IORequest(kind, on: file) { pending.resolve($0) })
+    private func start(_ kind: IORequest.Kind, _ pending: Pending, mayWait: Bool = false) {
+        file.service.submit(IORequest(kind, on: file, mayWait: mayWait) { pending.resolve($0) })
     }
 
     private func verifyDescriptor() throws(ChunkIOError) {
@@ -190,6 +191,8 @@ struct ReadAhead {
         nextOffset = end
         let limit = max(1, min(ReadAhead.chunkLimit, ReadAhead.byteLimit / length))
         chunks.removeAll { $0.offset < end }
+        // By twos, which are hashed together.
+        guard chunks.count + 2 <= max(2, limit) else { return (wanted, started) }
         var next = chunks.last.map { $0.offset + Int64($0.length) } ?? end
         while chunks.count < limit && next < size {
             let pending = Pending(offset: next, length: Int(min(Int64(length), size - next)))

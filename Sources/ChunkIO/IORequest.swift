@@ -15,6 +15,8 @@ final class IORequest: @unchecked Sendable {
         case sync(dataOnly: Bool)
         /// Starts write-back; a failure shows at the next sync.
         case writeBack(offset: Int64, length: Int)
+        /// Makes the file that long with blocks of its own, if the file system can: writing is easier then.
+        case allocate(offset: Int64, length: Int64)
     }
 
     let kind: Kind
@@ -22,16 +24,27 @@ final class IORequest: @unchecked Sendable {
     var bytes: [UInt8]
     /// Bytes read or written so far.
     var progress = 0
+    /// Whether its lent buffer may wait a moment to be hashed together with another, as nobody needs it at once.
+    let mayWait: Bool
     private let completion: @Sendable (Result<IOOutput, ChunkIOError>) -> Void
 
     init(
-        _ kind: Kind, on file: OpenFile, bytes: [UInt8] = [],
+        _ kind: Kind, on file: OpenFile, bytes: [UInt8] = [], mayWait: Bool = false,
         completion: @escaping @Sendable (Result<IOOutput, ChunkIOError>) -> Void
     ) {
         self.kind = kind
         self.file = file
         self.bytes = bytes
+        self.mayWait = mayWait
         self.completion = completion
+    }
+
+    /// The lent buffer that it works on.
+    var lent: ChunkBuffer? {
+        switch kind {
+        case .fill(let buffer, _, _), .drain(let buffer, _, _): buffer
+        case .read, .write, .sync, .writeBack, .allocate: nil
+        }
     }
 
     func complete(_ output: IOOutput) { completion(.success(output)) }
@@ -41,7 +54,7 @@ final class IORequest: @unchecked Sendable {
             switch kind {
             case .read, .fill: "read"
             case .write, .drain: "write"
-            case .sync, .writeBack: "sync"
+            case .sync, .writeBack, .allocate: "sync"
             }
         completion(.failure(ChunkIOError(errno: code, operation: operation, path: file.path)))
     }

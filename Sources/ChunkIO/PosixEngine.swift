@@ -25,6 +25,8 @@ final class PosixEngine: IOEngine {
                 while code == EINTR { code = (dataOnly ? fdatasync(descriptor) : fsync(descriptor)) == 0 ? 0 : errno }
                 if code == 0 { request.complete(.done) } else { request.fail(errno: code) }
             }
+        // Only writes past the page cache gain by it.
+        case .allocate: request.complete(.done)
         case .writeBack(let offset, let length):
             syncs.run {
                 _ = sxfile_start_write_back(request.file.descriptor, offset, Int64(length))

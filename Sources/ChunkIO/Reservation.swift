@@ -1,3 +1,4 @@
+import CLiburing
 import Glibc
 import Guarding
 import SystemPackage
@@ -31,8 +32,21 @@ public final class Reservation: Sendable {
         self.partial = partial
     }
 
-    /// Writes to the partial. One writer a reservation.
-    public func writer() -> ChunkWriter { ChunkWriter(partial, in: directory.file) }
+    /// Writes to the partial, which will have `size` bytes, if that is known. One writer a reservation.
+    public func writer(size: Int64? = nil) -> ChunkWriter {
+        let isSmall = size.map { $0 < ChunkWriter.smallestUncached } ?? false
+        return ChunkWriter(partial, uncached: isSmall ? nil : uncached(), in: directory.file, size: size)
+    }
+
+    /// The partial once more, for writes past the page cache. Only the ring has several of them under way, without which
+    /// they are slower than the cache.
+    private func uncached() -> OpenFile? {
+        guard partial.service.backend == .ioUring,
+            case .success(let file) = directory.open(record.partialName, flags: O_WRONLY | sxfile_open_uncached),
+            let status = try? file.status(), record.isPartial(status)
+        else { return nil }
+        return file
+    }
 
     /// Bytes that this user may still write there.
     public func availableBytes() throws(ChunkIOError) -> Int64 {

@@ -28,6 +28,10 @@ final class RingLoop: @unchecked Sendable {
     private var active: [UInt64: Active] = [:]
     private var lastKey: UInt64 = RingLoop.wakeKey
     private var backlog: [IORequest] = []
+    /// Lent buffers that were read and are to be hashed, or are to be hashed and then written.
+    private var unhashed: [IORequest] = []
+    /// A lone chunk waits so long for another: two are hashed in little more time than one.
+    private static let pairingNanoseconds: Int64 = 1_000_000
     private var freeBuffers: [Int]
     private var fileSlots: [UInt64: UInt32] = [:]
     private var freeFileSlots: [UInt32]
@@ -83,10 +87,16 @@ final class RingLoop: @unchecked Sendable {
             for number in news.forgotten { unregister(number) }
             backlog.append(contentsOf: news.requests)
             startBacklog()
+            hashPairs()
+            if news.isStopping { hashRest() }
             if news.isStopping && active.isEmpty && backlog.isEmpty { return }
-            let result = sxfile_ring_submit_and_wait(ring)
+            let result =
+                unhashed.isEmpty
+                ? sxfile_ring_submit_and_wait(ring)
+                : sxfile_ring_submit_and_wait_a_while(ring, Self.pairingNanoseconds)
             switch -result {
             case EINTR, EAGAIN, EBUSY, ENOMEM: break
+            case ETIME: hashRest()
             default: precondition(result >= 0, "the kernel refuses to go on with a ring that worked")
             }
             var key: UInt64 = 0
@@ -119,18 +129,11 @@ final class RingLoop: @unchecked Sendable {
                     startTransfer(request)
                 }
             case .fill: queueDirect(request, key: activate(request, buffer: nil))
-            case .drain(let buffer, _, let expected):
-                let mismatch = expected.flatMap { expected in
-                    let hash = SHA256.hash(of: buffer)
-                    return hash == expected ? nil : hash
-                }
-                if let mismatch {
-                    request.complete(.hashMismatch(got: mismatch))
-                } else if buffer.count == 0 {
-                    request.complete(.done)
-                } else {
-                    queueDirect(request, key: activate(request, buffer: nil))
-                }
+            case .drain(_, _, let expected):
+                if expected == nil { hashed(request, nil) } else { unhashed.append(request) }
+            case .allocate(let offset, let length):
+                let key = activate(request, buffer: nil)
+                queued(sxfile_ring_allocate(ring, key, registered(request.file), offset, length))
             case .sync(let dataOnly):
                 queued(sxfile_ring_sync(ring, activate(request, buffer: nil), registered(request.file), dataOnly))
             case .writeBack(let offset, let length):
@@ -141,6 +144,57 @@ final class RingLoop: @unchecked Sendable {
         }
     }
 
+    // MARK: - Hashing lent buffers
+
+    /// Hashes what there is, two at a time; a lone one that may wait stays.
+    private func hashPairs() {
+        var lone: IORequest?
+        for request in unhashed {
+            guard let other = lone, let first = other.lent, let second = request.lent, first.count == second.count
+            else {
+                if let lone { hash(lone) }
+                lone = request
+                continue
+            }
+            let (digest, otherDigest) = first.withUnsafeBytes { first in
+                second.withUnsafeBytes { second in SHA256.hash(first, second) }
+            }
+            hashed(other, digest)
+            hashed(request, otherDigest)
+            lone = nil
+        }
+        unhashed = []
+        guard let lone else { return }
+        if SHA256.hasPairs, lone.mayWait { unhashed = [lone] } else { hash(lone) }
+    }
+
+    private func hashRest() {
+        for request in unhashed { hash(request) }
+        unhashed = []
+    }
+
+    private func hash(_ request: IORequest) {
+        guard let buffer = request.lent else { return }
+        hashed(request, SHA256.hash(of: buffer))
+    }
+
+    private func hashed(_ request: IORequest, _ digest: [UInt8]?) {
+        switch request.kind {
+        case .fill(let buffer, _, _): request.complete(.filled(buffer, sha256: digest ?? []))
+        case .drain(let buffer, _, let expected):
+            if let digest, digest != expected {
+                request.complete(.hashMismatch(got: digest))
+            } else if buffer.count == 0 {
+                request.complete(.done)
+            } else {
+                queueDirect(request, key: activate(request, buffer: nil))
+            }
+        case .read, .write, .sync, .writeBack, .allocate: preconditionFailure("only lent buffers are hashed here")
+        }
+    }
+
+    // MARK: - Reading and writing
+
     private func startTransfer(_ request: IORequest) {
         switch request.kind {
         case .read(_, let length): request.bytes.reserveCapacity(length)
@@ -150,7 +204,8 @@ final class RingLoop: @unchecked Sendable {
                 if hash != expected { return request.complete(.hashMismatch(got: hash)) }
             }
             if request.bytes.isEmpty { return request.complete(.done) }
-        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
+        case .fill, .drain, .sync, .writeBack, .allocate:
+            preconditionFailure("only reads and writes use registered buffers")
         }
         let buffer = freeBuffers.removeLast()
         queueNextPiece(of: request, key: activate(request, buffer: buffer), buffer: buffer)
@@ -178,7 +233,8 @@ final class RingLoop: @unchecked Sendable {
             }
             let position = offset + Int64(request.progress)
             queued(sxfile_ring_write_fixed(ring, key, file, place, UInt32(count), position, CInt(buffer)))
-        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
+        case .fill, .drain, .sync, .writeBack, .allocate:
+            preconditionFailure("only reads and writes use registered buffers")
         }
     }
 
@@ -199,7 +255,7 @@ final class RingLoop: @unchecked Sendable {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[request.progress...])
                 queued(sxfile_ring_write_at(ring, key, file, rest.baseAddress, UInt32(rest.count), position))
             }
-        case .read, .write, .sync, .writeBack: preconditionFailure("only lent buffers go this way")
+        case .read, .write, .sync, .writeBack, .allocate: preconditionFailure("only lent buffers go this way")
         }
     }
 
@@ -220,7 +276,8 @@ final class RingLoop: @unchecked Sendable {
             let bytes = request.bytes
             request.complete(.bytes(bytes, sha256: SHA256.hash(bytes)))
         case .write where outcome > 0: request.complete(.done)
-        case .read, .write, .fill, .drain, .sync, .writeBack: request.fail(errno: outcome == 0 ? EIO : -outcome)
+        case .read, .write, .fill, .drain, .sync, .writeBack, .allocate:
+            request.fail(errno: outcome == 0 ? EIO : -outcome)
         }
     }
 
@@ -234,7 +291,8 @@ final class RingLoop: @unchecked Sendable {
             request.bytes.append(contentsOf: piece)
             return request.progress == length
         case .write: return request.progress == request.bytes.count
-        case .fill, .drain, .sync, .writeBack: preconditionFailure("only reads and writes use registered buffers")
+        case .fill, .drain, .sync, .writeBack, .allocate:
+            preconditionFailure("only reads and writes use registered buffers")
         }
     }
 
@@ -245,15 +303,14 @@ final class RingLoop: @unchecked Sendable {
             if isInterrupted || (outcome > 0 && !advance(request, by: outcome)) {
                 return queueDirect(request, key: key)
             }
-        case .writeBack, .sync, .read, .write: break
+        case .writeBack, .allocate, .sync, .read, .write: break
         }
         active[key] = nil
         switch request.kind {
-        case .writeBack: request.complete(.done)
+        case .writeBack, .allocate: request.complete(.done)
         case .sync where isInterrupted: backlog.append(request)
         case .sync where outcome < 0: request.fail(errno: -outcome)
-        case .fill(let buffer, _, _) where outcome >= 0:
-            request.complete(.filled(buffer, sha256: SHA256.hash(of: buffer)))
+        case .fill where outcome >= 0: unhashed.append(request)
         case .drain where outcome > 0: request.complete(.done)
         case .fill, .drain: request.fail(errno: outcome == 0 ? EIO : -outcome)
         case .sync, .read, .write: request.complete(.done)
@@ -268,7 +325,7 @@ final class RingLoop: @unchecked Sendable {
             buffer.fill { _ in Int(outcome) }
             return request.progress == length
         case .drain(let buffer, _, _): return request.progress == buffer.count
-        case .read, .write, .sync, .writeBack: preconditionFailure("only lent buffers go this way")
+        case .read, .write, .sync, .writeBack, .allocate: preconditionFailure("only lent buffers go this way")
         }
     }
 

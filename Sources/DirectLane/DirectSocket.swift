@@ -73,16 +73,27 @@ struct DirectSocket: ~Copyable {
         return progress(SSL_read(ssl, memory.baseAddress, Int32(clamping: memory.count)))
     }
 
-    /// Writes some of `memory`, which must not be empty. After `wantsWrite` the same bytes have to come again.
+    /// Writes some of `memory`, which must not be empty; `flush` sends what is gathered of it. After `wantsWrite` the same bytes have to come again.
     func write(_ memory: UnsafeRawBufferPointer) -> Progress {
         ERR_clear_error()
         return progress(SSL_write(ssl, memory.baseAddress, Int32(clamping: memory.count)))
+    }
+
+    /// Hands all that was written to the kernel.
+    func flush() -> Progress {
+        ERR_clear_error()
+        switch sxtls_flush(ssl) {
+        case 1: return .done(0)
+        case 0: return .wantsWrite
+        default: return .failed(errno == 0 ? "it was cut" : describe(errno: errno))
+        }
     }
 
     /// Says that no more will be sent.
     func endOutput() {
         ERR_clear_error()
         SSL_shutdown(ssl)
+        _ = sxtls_flush(ssl)
         ERR_clear_error()
         shutdown(descriptor, Int32(SHUT_WR))
     }

@@ -1,4 +1,5 @@
 import COpenSSL
+import CSHA256
 
 /// SHA-256 (FIPS 180-4).
 public enum SHA256 {
@@ -7,6 +8,26 @@ public enum SHA256 {
         bytes.withBytes { input in
             makeBytes(count: 32) { output in _ = COpenSSL.SHA256(input.start, input.count, output) }
         }
+    }
+}
+
+extension SHA256 {
+    /// Whether two inputs at once take less time than one after the other on this processor.
+    public static let hasPairs = sx_sha256_pair_available()
+
+    /// The digests of two inputs; where `hasPairs` and they are equally long, in two thirds of the time.
+    public static func hash(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> ([UInt8], [UInt8]) {
+        let (one, two) = (first.bindMemory(to: UInt8.self), second.bindMemory(to: UInt8.self))
+        guard hasPairs, first.count == second.count, let start = one.baseAddress, let other = two.baseAddress else {
+            return (hash(one), hash(two))
+        }
+        var digest: [UInt8] = []
+        let otherDigest = makeBytes(count: 32) { otherOutput in
+            digest = makeBytes(count: 32) { output in
+                sx_sha256_pair(start, other, first.count, output, otherOutput)
+            }
+        }
+        return (digest, otherDigest)
     }
 }
 
@@ -73,6 +94,24 @@ public enum HKDF {
                 }
             }
         }
+    }
+}
+
+extension HKDF {
+    /// `sha512` without salt, into memory that is there; for the steps of a chain, one a message.
+    public static func sha512(
+        secret: [UInt8], info: StaticString, into output: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        precondition(output.count <= 255 * 64, "HKDF-SHA512 gives at most 16,320 bytes")
+        sx_hkdf_sha512(
+            nil, 0, secret, secret.count, info.utf8Start, info.utf8CodeUnitCount, output.baseAddress, output.count)
+    }
+}
+
+extension SHA256 {
+    /// The 32-byte digest of memory.
+    public static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        makeBytes(count: 32) { output in _ = COpenSSL.SHA256(bytes.baseAddress, bytes.count, output) }
     }
 }
 

@@ -92,14 +92,15 @@ import Testing
         }
     }
 
-    @Test(arguments: IOService.Preference.allCases)
-    func writesInAnyOrderAndOnlyWhatFitsItsHash(preference: IOService.Preference) async throws {
+    /// Also where blocks are allocated ahead, as for a file whose size is known.
+    @Test(arguments: IOService.Preference.allCases, [false, true])
+    func writesInAnyOrderAndOnlyWhatFitsItsHash(preference: IOService.Preference, isSizeKnown: Bool) async throws {
         let directory = TemporaryDirectory()
         let destination = try Destination(output: directory.path.string, service: Services.of(preference))
         let reservation = try destination.reserve(FileName(sanitizing: "file"))
-        let writer = reservation.writer()
-        let pool = ChunkBufferPool(capacity: Self.chunk, limit: 20)
-        let bytes = pattern(11 * Self.chunk + 17)
+        let pool = ChunkBufferPool(capacity: Self.chunk, limit: 40)
+        let bytes = pattern(31 * Self.chunk + 17)
+        let writer = reservation.writer(size: isSizeKnown ? Int64(bytes.count) : nil)
         var generator = SeededGenerator(seed: 4)
         let offsets = stride(from: 0, to: bytes.count, by: Self.chunk).shuffled(using: &generator)
         try await withThrowingTaskGroup(of: WriteOutcome.self) { group in
@@ -119,7 +120,8 @@ import Testing
                 try await writer.read(at: Int64(offset), length: length).bytes
                     == Array(bytes[offset..<offset + length]))
         }
-        try await reservation.discard()
+        let finished = try await reservation.finish(FileAttributes(), size: Int64(bytes.count))
+        #expect(contents(of: finished.path) == bytes)
     }
 
     private func outcome(

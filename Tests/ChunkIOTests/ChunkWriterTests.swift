@@ -1,8 +1,9 @@
-import ChunkIO
 import Glibc
 import Primitives
 import SystemPackage
 import Testing
+
+@testable import ChunkIO
 
 @Suite struct ChunkWriterTests {
     private func reservation(
@@ -108,6 +109,26 @@ import Testing
         #expect(try await writer.write([1], at: 0, expecting: nil) == .written)
     }
 
+    /// A file system that takes no write past the cache in this place: the cache does. A file of the kernel stands for it, which refuses what is no
+    /// number with the same errno.
+    @Test func refusedPastTheCache() async throws {
+        let directory = TemporaryDirectory()
+        let service = Services.automatic
+        let path = directory["file"]
+        let file = OpenFile(
+            descriptor: open(path.string, O_RDWR | O_CREAT, 0o600), path: path, service: service)
+        let refusing = OpenFile(
+            descriptor: open("/proc/self/coredump_filter", O_WRONLY), path: path, service: service)
+        let opened = try Directory(opening: directory.path, service: service)
+        let writer = ChunkWriter(file, uncached: refusing, in: opened.file, size: 2 << 20)
+        let bytes = pattern(512 << 10)
+        for offset in stride(from: 0, to: 2 << 20, by: bytes.count) {
+            #expect(try await writer.write(bytes, at: Int64(offset), expecting: SHA256.hash(bytes)) == .written)
+        }
+        try await writer.sync()
+        #expect(contents(of: path) == Array(repeatElement(bytes, count: 4).joined()))
+    }
+
     /// A service that goes away finishes what it was given.
     @Test(arguments: IOService.Preference.allCases)
     func aServiceOfItsOwnEnds(preference: IOService.Preference) async throws {
@@ -148,6 +169,35 @@ struct LimitedFileSystemTests {
         #expect(full.category == .space)
         unlink(ballast.string)
         #expect(try await writer.write(bytes, at: 0, expecting: SHA256.hash(bytes)) == .written)
+        let finished = try await reservation.finish(FileAttributes(), size: Int64(bytes.count))
+        #expect(contents(of: finished.path) == bytes)
+    }
+
+    /// Allocating ahead takes no room from the writes: those that fit succeed, the others can be repeated.
+    @Test func fullAheadOfTheWrites() async throws {
+        let directory = try #require(TemporaryDirectory(tmpfs: "size=3m"))
+        let ballast = write(pattern(2 << 20), to: directory["ballast"])
+        let reservation = try Destination(output: directory.path.string, service: Services.automatic)
+            .reserve(FileName(sanitizing: "file"))
+        let bytes = pattern(2 << 20)
+        let chunk = 256 << 10
+        let writer = reservation.writer(size: Int64(bytes.count))
+        var refused: [Int] = []
+        for offset in stride(from: 0, to: bytes.count, by: chunk) {
+            let part = Array(bytes[offset..<offset + chunk])
+            do {
+                _ = try await writer.write(part, at: Int64(offset), expecting: SHA256.hash(part))
+            } catch {
+                #expect(error.category == .space)
+                refused.append(offset)
+            }
+        }
+        #expect(!refused.isEmpty && refused.count < 8)
+        unlink(ballast.string)
+        for offset in refused {
+            let part = Array(bytes[offset..<offset + chunk])
+            #expect(try await writer.write(part, at: Int64(offset), expecting: nil) == .written)
+        }
         let finished = try await reservation.finish(FileAttributes(), size: Int64(bytes.count))
         #expect(contents(of: finished.path) == bytes)
     }

@@ -21,6 +21,14 @@ import Testing
         }
     }
 
+    @Test func theOnlyLaneIsTriedOftener() {
+        var plan = DirectPlan(isWanted: true, isOnlyLane: true, notBefore: .zero)
+        for pause in [5, 10, 20, 30, 30] as [Int64] {
+            plan.failed(at: .zero)
+            #expect(!plan.isDue(at: .seconds(pause) - .milliseconds(1)) && plan.isDue(at: .seconds(pause)))
+        }
+    }
+
     @Test func aMeetingStartsThePausesAnew() {
         var plan = DirectPlan(isWanted: true, notBefore: .zero)
         for _ in 0..<5 { plan.failed(at: .zero) }

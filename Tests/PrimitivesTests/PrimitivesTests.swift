@@ -1,3 +1,4 @@
+import CSalsa
 import CSodium
 import Primitives
 import Testing
@@ -16,6 +17,28 @@ import Testing
         altered[20] ^= 1
         #expect(throws: PrimitiveError.authenticationFailed) { try box.open(altered, nonce: nonce) }
         #expect(throws: PrimitiveError.authenticationFailed) { try box.open(sealed.prefix(15), nonce: nonce) }
+    }
+
+    /// Our own Salsa20, where this processor has it, against libsodium's: every length to a few groups of blocks, counters that
+    /// carry, in place too.
+    @Test(.enabled(if: sx_salsa20_is_available() != 0)) func salsaIsLibsodiums() {
+        let nonce = (0..<8).map { UInt8($0) }
+        let input = (0..<4200).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        for count in Array(0..<200) + [1023, 1024, 1025, 2048, 4199, 4200] {
+            for block in [0, 1, 0xffff_fff9, .max - 3] as [UInt64] {
+                var (ours, theirs) = ([UInt8](repeating: 0xaa, count: 4200), [UInt8](repeating: 0xaa, count: 4200))
+                sx_salsa20_xor(&ours, input, count, nonce, block, Self.key)
+                crypto_stream_salsa20_xor_ic(&theirs, input, UInt64(count), nonce, block, Self.key)
+                #expect(ours == theirs, "\(count) bytes from block \(block)")
+            }
+        }
+        var inPlace = input
+        inPlace.withUnsafeMutableBufferPointer { bytes in
+            sx_salsa20_xor(bytes.baseAddress, bytes.baseAddress, bytes.count, nonce, 5, Self.key)
+        }
+        var expected = input
+        crypto_stream_salsa20_xor_ic(&expected, input, UInt64(input.count), nonce, 5, Self.key)
+        #expect(inPlace == expected)
     }
 
     @Test func chainInitAndStep() {
@@ -140,6 +163,21 @@ import Testing
         hasher.update(abc[..<1])
         hasher.update(abc[1...])
         #expect(hasher.finish() == SHA256.hash(abc))
+    }
+
+    /// Two at once are the same as one and one, at every length of a last block and where the lengths differ.
+    @Test func hashesInPairs() {
+        func pair(_ first: [UInt8], _ second: [UInt8]) -> ([UInt8], [UInt8]) {
+            first.withUnsafeBytes { first in second.withUnsafeBytes { second in SHA256.hash(first, second) } }
+        }
+        let abc = Array("abc".utf8)
+        #expect(hex(pair(abc, Array("abd".utf8)).0).hasPrefix("ba7816bf8f01cfea414140de5dae2223"))
+        for count in Array(0...260) + [4095, 4096, 256 << 10] {
+            let first = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let second = first.map { $0 ^ 0xA5 }
+            #expect(pair(first, second) == (SHA256.hash(first), SHA256.hash(second)))
+            #expect(pair(first, abc) == (SHA256.hash(first), SHA256.hash(abc)))
+        }
     }
 
     @Test func secretsStayOutOfText() {

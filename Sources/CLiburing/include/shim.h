@@ -42,6 +42,8 @@ int sxfile_event_descriptor(void);
 void sxfile_name_thread(const char *name);
 // O_PATH, which Glibc's module does not show.
 static const int32_t sxfile_open_path_only = 010000000;
+// O_DIRECT, which Glibc's module does not show either; a number of each architecture.
+extern const int32_t sxfile_open_uncached;
 
 // A ring for one thread: made disabled, so that it can be set up by any thread and then enabled by its own.
 int sxfile_ring_create(unsigned entries, struct io_uring **ring);
@@ -75,7 +77,12 @@ int sxfile_ring_write_at(struct io_uring *ring, uint64_t key, struct sxfile_ring
 int sxfile_ring_sync(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, bool data_only);
 int sxfile_ring_start_write_back(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, int64_t offset,
     unsigned length);
+// Gives a range blocks of its own, and the file that length.
+int sxfile_ring_allocate(struct io_uring *ring, uint64_t key, struct sxfile_ring_file file, int64_t offset,
+    int64_t length);
 // Submits what was prepared and waits for one completion at least.
 int sxfile_ring_submit_and_wait(struct io_uring *ring);
+// The same, for less than a second: -ETIME if nothing was completed in that time.
+int sxfile_ring_submit_and_wait_a_while(struct io_uring *ring, int64_t nanoseconds);
 // Takes the next completion; false if there is none.
 bool sxfile_ring_next(struct io_uring *ring, uint64_t *key, int *result);

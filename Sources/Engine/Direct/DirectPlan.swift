@@ -10,6 +10,8 @@ struct DirectPlan: Sendable, Equatable {
     /// The first pause after a failure; then twice that, up to `longestPause`.
     static let firstPause: Duration = .seconds(5)
     static let longestPause: Duration = .seconds(300)
+    /// The same where nothing else carries the transfer, and somebody waits for it.
+    static let longestPauseOfOnlyLane: Duration = .seconds(30)
 
     enum State: Sendable, Equatable {
         /// Not wanted, by the user or the settings.
@@ -24,9 +26,15 @@ struct DirectPlan: Sendable, Equatable {
 
     private(set) var state: State
     private var failures = 0
+    private let longestPause: Duration
 
-    /// - Parameter notBefore: the recipient leaves the first try to the sender.
-    init(isWanted: Bool, notBefore: Duration) { state = isWanted ? .idle(notBefore: notBefore) : .off }
+    /// - Parameters:
+    ///   - isOnlyLane: no other lane may carry the transfer.
+    ///   - notBefore: the recipient leaves the first try to the sender.
+    init(isWanted: Bool, isOnlyLane: Bool = false, notBefore: Duration) {
+        state = isWanted ? .idle(notBefore: notBefore) : .off
+        longestPause = isOnlyLane ? Self.longestPauseOfOnlyLane : Self.longestPause
+    }
 
     /// Whether a fresh message would be answered by x.file.direct.
     func isDue(at now: Duration) -> Bool {
@@ -57,7 +65,7 @@ struct DirectPlan: Sendable, Equatable {
     /// What was up, or was to be, is not.
     mutating func failed(at now: Duration) {
         guard state != .off else { return }
-        let pause = min(Self.firstPause * (1 << min(failures, 8)), Self.longestPause)
+        let pause = min(Self.firstPause * (1 << min(failures, 8)), longestPause)
         failures += 1
         state = .idle(notBefore: now + pause)
     }

@@ -2,18 +2,24 @@ import ChatProtocol
 import ChunkIO
 import DirectLane
 import Primitives
+import RateLimit
 import TransferCore
 
 /// What the settings say about direct connections.
 struct DirectPolicy: Sendable {
     var isWanted = true
+    /// No other lane may carry the transfer.
+    var isOnlyLane = false
     var offersPublic = false
     var dialsPublic = false
+    var limiter: RateLimiter?
 }
 
 extension Profile {
     /// What holds for a transfer now.
     func directPolicy(for transfer: Transfer) throws(EngineError) -> DirectPolicy {
+        // A direct connection would tell what the proxy is there to hide.
+        guard try proxy() == nil else { return DirectPolicy(isWanted: false) }
         let isAllowed = try setting(.lane) != "relay"
         let isWanted =
             switch (transfer.direction, transfer.laneWish) {
@@ -24,7 +30,8 @@ extension Profile {
             case (.send, _): isAllowed && transfer.size ?? .max >= DirectPort.smallest
             }
         return DirectPolicy(
-            isWanted: isWanted, offersPublic: try setting(.offerPublic) == "yes",
+            isWanted: isWanted, isOnlyLane: transfer.direction == .send && transfer.laneWish == "direct",
+            offersPublic: try setting(.offerPublic) == "yes",
             dialsPublic: try setting(.dialPublic) == "yes")
     }
 }
@@ -53,7 +60,7 @@ struct DirectPort {
 
     init(_ policy: DirectPolicy, notBefore: Duration) {
         self.policy = policy
-        plan = DirectPlan(isWanted: policy.isWanted, notBefore: notBefore)
+        plan = DirectPlan(isWanted: policy.isWanted, isOnlyLane: policy.isOnlyLane, notBefore: notBefore)
     }
 
     /// Buffers for one side of one transfer.
@@ -80,7 +87,9 @@ struct DirectPort {
         close()
         let addresses = LocalNetwork.current().addressesToOffer(
             offersPublic: policy.offersPublic, limit: DirectRendezvous.endpointLimit)
-        let new = DirectRendezvous(role: role, listeningOn: addresses) { [attempt] in event(attempt, $0) }
+        let new = DirectRendezvous(role: role, listeningOn: addresses, limiter: policy.limiter) { [attempt] in
+            event(attempt, $0)
+        }
         rendezvous = new
         plan.begin(at: Monotonic.now)
         let endpoints = new.endpoints.compactMap { DirectOffer.Endpoint(address: "\($0.address)", port: $0.port) }

@@ -19,7 +19,8 @@ extension ReceiveRunner {
             let text = transfer.destination ?? ""
             guard let folder = transfer.folder else {
                 switch try await Reservation.reopen(try ReservationRecord(text: text)) {
-                case .partial(let reservation): self = .partial(reservation, reservation.writer())
+                case .partial(let reservation):
+                    self = .partial(reservation, reservation.writer(size: transfer.size.map(Int64.init(clamping:))))
                 case .complete(let path): self = .complete(path.string)
                 }
                 return

@@ -27,6 +27,8 @@ actor SendRunner: TransferRunner {
     private var isFull = false
     private var isDown = false
     var isPaused = false
+    /// The user holds it.
+    var isHeld: Bool
     /// The relay is down: nothing is handed to the link.
     private var isBlocked = false
     var isOver = false
@@ -51,6 +53,7 @@ actor SendRunner: TransferRunner {
         self.context = context
         ref = transfer.offerRef ?? 0
         stored = transfer.state
+        isHeld = transfer.isPaused
         do {
             source = try SendSource(transfer, context.profile)
         } catch {
@@ -111,7 +114,7 @@ actor SendRunner: TransferRunner {
 
     private func pump() async {
         while !isOver, !isPaused {
-            guard !isBlocked, !isRelayIdle, !isReading, let step = machine.next() else {
+            guard !isHeld, !isBlocked, !isRelayIdle, !isReading, let step = machine.next() else {
                 var waiting = relayWork.makeAsyncIterator()
                 guard await waiting.next() != nil else { return }
                 continue
@@ -226,6 +229,7 @@ actor SendRunner: TransferRunner {
             isPaused = true
             await dropDirect()
             wake()
+        case .hold(let on): await hold(on)
         case .leave, .ended: isOver = true
         case .retry:
             port.look()
@@ -233,10 +237,26 @@ actor SendRunner: TransferRunner {
             if port.isUp { await context.link.withdrawBulk(on: connection) }
             await askForDirect()
             unblock()
+            if machine.state == .active { await progress() }
         case .direct(let attempt, let event): await take(event, attempt)
         case .gap(let integrity): await take(integrity)
         case .drained, .wrote, .synced: break
         }
+    }
+
+    /// The user holds it, or lets it go on.
+    private func hold(_ on: Bool) async {
+        guard isHeld != on else { return }
+        isHeld = on
+        if on {
+            meter = RateMeter()
+            await dropDirect()
+            port.failed()
+        }
+        wake()
+        await store()
+        report()
+        if !on { await offerDirectly() }
     }
 
     private func unblock() {
@@ -266,7 +286,7 @@ actor SendRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .unreadable:
+        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .retry, .unreadable:
             await apply([], inbound: inbound)
         }
         await offerDirectly()
@@ -360,7 +380,8 @@ actor SendRunner: TransferRunner {
     }
 
     private var waiting: Waiting? {
-        WaitingFlow.waiting(state ?? .active, direction: .send, isFull: isFull, isDown: isDown)
+        isHeld
+            ? .paused : WaitingFlow.waiting(state ?? .active, direction: .send, isFull: isFull, isDown: isDown)
     }
 
     // MARK: - Progress
@@ -370,7 +391,7 @@ actor SendRunner: TransferRunner {
         guard meter.isReportDue(at: now), !isOver else { return }
         meter.record(machine.bytesDelivered, at: now)
         report()
-        guard meter.isStoreDue(at: now) else { return }
+        guard meter.isStoreDue(at: now), meter.isNews(machine.bytesDelivered) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
         let files = await source.folder?.filesDone(before: bytes)
         _ = try? context.profile.write { db in

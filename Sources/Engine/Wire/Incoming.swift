@@ -26,6 +26,8 @@ enum Incoming: Equatable, Sendable {
     case direct(DirectOffer)
     /// x.file.cancel.
     case cancel(ref: Int64, EndCode, reason: String)
+    /// x.file.retry.
+    case retry(ref: Int64)
     /// Known, and nothing to be done about it in this version, or unknown: its name.
     case ignored(event: String)
     /// No message of the grammar, or parameters that cannot be: why.
@@ -44,6 +46,9 @@ struct OfferedFile: Equatable, Sendable {
     var isFolder = false
     /// What its offer says of that; nil if that cannot be.
     var folder: OfferedFolder?
+    var expiresAt: Int64?
+    /// The number of the offer that this one repeats.
+    var retries: Int64?
     /// Whether the size is not known.
     var isStream: Bool { size == nil }
 }
@@ -122,6 +127,7 @@ extension Incoming {
         case .fileDirect(let offer): .direct(offer)
         case .fileCancel(let cancel):
             .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
+        case .fileRetry(let reference): .retry(ref: reference)
         case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .probeCheck, .probeConfirm,
             .groupInvite, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
             .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
@@ -138,7 +144,8 @@ extension Incoming {
                 name: invitation.name, size: invitation.size, invitation: invitation.invitation,
                 chunkSize: Int(offer.chunkSize), mode: offer.mode.map { UInt32($0) },
                 modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree,
-                folder: offer.kind == .tree ? OfferedFolder(offer.entries) : nil))
+                folder: offer.kind == .tree ? OfferedFolder(offer.entries) : nil, expiresAt: offer.expires?.seconds,
+                retries: offer.retries))
     }
 }
 

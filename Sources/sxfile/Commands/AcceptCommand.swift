@@ -21,12 +21,14 @@ struct AcceptCommand: SessionCommand {
     @Flag(help: "Leave when the acceptance is with the relay.") var noWait = false
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     var isJSONOnStandardError: Bool { output == "-" }
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         let chosen = try choose(profile)
         guard let first = chosen.first else { return }
         if output == "-" {
@@ -62,7 +64,8 @@ struct AcceptCommand: SessionCommand {
                 hint: "`sxfile status \(id) --json` says where it goes")
         }
         let copy = OutputCopy(id, profile: profile)
-        var receiving = Receiving(session: session, profile: profile, output: copy)
+        var receiving = Receiving(session: session, profile: profile, printsPaths: false)
+        receiving.output = copy
         receiving.open = [id]
         do { try await receiving.run(id, noWait: false, timeout: timeout?.duration) } catch {
             throw copy.failure ?? error
@@ -84,13 +87,21 @@ struct AcceptCommand: SessionCommand {
 }
 
 /// Waits for accepted files and prints where they are.
-private struct Receiving {
+struct Receiving {
     let session: Session
     let profile: Profile
     /// Takes the bytes on to standard output, which then gets no path.
     var output: OutputCopy?
+    /// Whether the final paths are the command's result.
+    var printsPaths = true
     var open: [Int64] = []
-    var failures: [CommandFailure] = []
+    private var failures: [CommandFailure] = []
+
+    init(session: Session, profile: Profile, printsPaths: Bool = true) {
+        self.session = session
+        self.profile = profile
+        self.printsPaths = printsPaths
+    }
 
     mutating func note(_ failure: CommandFailure) { failures.append(failure) }
 
@@ -100,6 +111,7 @@ private struct Receiving {
         let printer = PathPrinter(console: session.console)
         let isOver = try await isFulfilled(ids, noWait: noWait, timeout: timeout, reporter, printer)
         reporter.end()
+        session.host(profile).startHooks()
         for id in ids {
             guard let transfer = try profile.transfer(id: id) else { continue }
             session.console.json("transfer", transfer.jsonMembers)
@@ -123,6 +135,7 @@ private struct Receiving {
     ) async throws -> Bool {
         guard let first = ids.first else { return true }
         let output = output
+        let printsPaths = printsPaths
         let ending = try await session.host(profile).run(
             .wish(.transfer(first)), timeout: timeout,
             until: { profile in
@@ -133,7 +146,7 @@ private struct Receiving {
                     reporter.look(transfer)
                     if transfer.state == .complete {
                         let isConfirmed = try transfer.isInline || profile.isConfirmationWithRelay(id)
-                        if !isConfirmed { isDone = false } else if output == nil { printer.print(transfer) }
+                        if !isConfirmed { isDone = false } else if printsPaths { printer.print(transfer) }
                     } else if !transfer.isFinished {
                         isDone = try isDone && noWait && profile.isAcceptanceWithRelay(id)
                     }

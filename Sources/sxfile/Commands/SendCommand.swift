@@ -25,10 +25,14 @@ struct SendCommand: SessionCommand {
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
     @Option(help: "How the file travels: auto, relay or direct.") var lane: Lane = .auto
+    @Option(help: ArgumentHelp("Withdraw the offer if it is not accepted by then (1h, 3d).", valueName: "duration"))
+    var expires: DurationArgument?
     @Flag(help: "Send a small file inside the message itself.") var inline = false
     @Option(
         help: ArgumentHelp("A small picture shown with an inline file.", valueName: "file"), completion: .file())
     var preview: String?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     /// How a file travels.
@@ -40,7 +44,7 @@ struct SendCommand: SessionCommand {
 
     func run(_ session: Session) async throws {
         try checkSupported()
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         if dryRun { return try show(profile, session.console) }
         var request = SendRequest(contact: contact)
         if isFolder {
@@ -53,11 +57,13 @@ struct SendCommand: SessionCommand {
         request.isInline = inline ? true : nil
         request.preview = preview
         request.lane = lane.rawValue
+        request.expires = expires?.duration
         if paths == ["-"] { return try await sendInput(request, profile, session) }
         let receipt = try profile.requestSend(request)
         if let look = receipt.look { session.console.warn(of: look) }
         if let id = receipt.transfer {
-            try await follow(id, profile, session)
+            try await Sending(session: session, profile: profile, id: id).run(
+                noWait: noWait, timeout: timeout?.duration)
         } else if let id = receipt.message {
             try await follow(message: id, profile, session)
         }
@@ -93,9 +99,10 @@ struct SendCommand: SessionCommand {
         do {
             // Whoever leaves before the end of the input takes the rest with him.
             if noWait { try await copy.wait() }
-            do { try await follow(input.transfer, profile, session) } catch let failure as CommandFailure
-                where failure.status == .queued
-            {
+            let sending = Sending(session: session, profile: profile, id: input.transfer)
+            do {
+                try await sending.run(noWait: noWait, timeout: timeout?.duration)
+            } catch let failure as CommandFailure where failure.status == .queued {
                 try await copy.wait()
                 throw failure
             }
@@ -118,16 +125,34 @@ struct SendCommand: SessionCommand {
         console.note("nothing was sent: \(look.totals.shown)")
     }
 
-    private func follow(_ id: Int64, _ profile: Profile, _ session: Session) async throws {
+    private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
+        session.console.result("\(id)")
+        let line = LiveLine(session.console, waiting: "taking the message to the relay")
+        defer { line.end() }
+        let ending = try await session.host(profile).run(
+            .wish(.message(id)), timeout: timeout?.duration,
+            until: { try $0.isWithRelay(message: id) ? true : nil })
+        guard case .fulfilled = ending else { throw CommandFailure.queued("the message is not with the relay yet") }
+        if let message = try profile.message(id: id) { session.console.json("message", message.jsonMembers) }
+    }
+}
+
+/// Waits for a file that is offered, and tells how far it is.
+struct Sending {
+    let session: Session
+    let profile: Profile
+    let id: Int64
+
+    func run(noWait: Bool, timeout: Duration?) async throws {
+        let id = id
         session.console.result("\(id)")
         let reporter = ProgressReporter(console: session.console, profile: profile)
         if let transfer = try profile.transfer(id: id) {
             reporter.look(transfer)
             session.console.detail("offering \(transfer.name) to \(transfer.peer)")
         }
-        let noWait = noWait
         let ending = try await session.host(profile).run(
-            .wish(.transfer(id)), timeout: timeout?.duration,
+            .wish(.transfer(id)), timeout: timeout,
             until: { profile in
                 guard let transfer = try profile.transfer(id: id) else { throw EngineError.noSuchTransfer(id) }
                 if transfer.isFinished { return transfer }
@@ -142,14 +167,5 @@ struct SendCommand: SessionCommand {
         if let failure = transfer.endedFailure { throw failure }
         session.console.warn(of: transfer)
         session.console.detail(transfer.doneText)
-    }
-
-    private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
-        session.console.result("\(id)")
-        let ending = try await session.host(profile).run(
-            .wish(.message(id)), timeout: timeout?.duration,
-            until: { try $0.isWithRelay(message: id) ? true : nil })
-        guard case .fulfilled = ending else { throw CommandFailure.queued("the message is not with the relay yet") }
-        if let message = try profile.message(id: id) { session.console.json("message", message.jsonMembers) }
     }
 }
