@@ -114,7 +114,8 @@ let package = Package(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "Primitives", "QRCode",
-                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", "TransferCore", nioCore, nioPosix, logging, system,
+                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", "TransferCore", nioCore, nioPosix, logging,
+                system,
                 arguments,
             ],
             swiftSettings: strict),
