@@ -44,9 +44,10 @@ struct MessageSequence: Equatable, Sendable {
 
     /// Takes in message `id`, whose own hash is `hash` and which names `previous` as the hash of the one before.
     mutating func receive(_ id: Int64, hash: [UInt8], previous: [UInt8]) -> Integrity {
-        guard id > 0 else { return .badID(expected: last + 1, got: id) }
-        if id <= last { return removeMissing(id) ? .late : .badID(expected: last + 1, got: id) }
-        let expected = last + 1
+        // No number is taken behind which there is none; rows of earlier versions may hold one.
+        let expected = last < .max ? last + 1 : .max
+        guard id > 0, id < .max else { return .badID(expected: expected, got: id) }
+        if id <= last { return removeMissing(id) ? .late : .badID(expected: expected, got: id) }
         let expectedHash = lastHash
         let isFirst = last == 0
         last = id

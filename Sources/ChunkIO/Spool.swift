@@ -136,13 +136,13 @@ public final class SpoolWriter: Sendable {
 
     /// Copies everything from `input` in this thread, and gives the count.
     /// - Parameter limit: the most bytes to keep at a time, asked for before each piece; nil: what the disk has room for.
-    public func copy(from input: CInt, limit: () -> UInt64?) throws(ChunkIOError) -> UInt64 {
+    public func copy(from input: CInt, limit: () throws(ChunkIOError) -> UInt64?) throws(ChunkIOError) -> UInt64 {
         let handle = Handle(dup(descriptor), path)
         var total: UInt64 = 0
         var sinceLook = 1 << 62
         while true {
             if sinceLook >= 16 << 20 {
-                while !hasRoom(limit()) { usleep(100_000) }
+                while !hasRoom(try limit()) { usleep(100_000) }
                 sinceLook = 0
             }
             var code: CInt = 0
@@ -158,7 +158,11 @@ public final class SpoolWriter: Sendable {
                 continue
             }
             if code != 0 { throw ChunkIOError(errno: code, operation: "read", path: "standard input") }
-            if piece.isEmpty { return total }
+            if piece.isEmpty {
+                // Nobody can give it again.
+                guard fsync(descriptor) == 0 else { throw ChunkIOError(errno: errno, operation: "sync", path: path) }
+                return total
+            }
             try write(piece, to: handle, at: Int64(total))
             total += UInt64(piece.count)
             sinceLook += piece.count

@@ -112,8 +112,15 @@ extension Engine {
 
     /// Offers the file again, if it is the one that the user offered; what the user has withdrawn stays so.
     func answerRetry(_ transfer: Transfer) async -> Bool {
-        if transfer.state == .cancelled, transfer.endedBy == .me {
+        let offers = offersOfSame(transfer)
+        // Also where it is a later offer of the same that the user has withdrawn.
+        if offers.contains(where: { $0.id >= transfer.id && $0.state == .cancelled && $0.endedBy == .me })
+            || transfer.expiresAt.map({ unixNow() >= $0 }) ?? false
+        {
             return await refuseRetry(transfer, .cancelled, "the sender has withdrawn it")
+        }
+        guard offers.count < Self.offerLimit else {
+            return await refuseRetry(transfer, .failed, "it was asked for too often")
         }
         guard transfer.state != .complete else { return await refuseRetry(transfer, .failed, "it was complete") }
         guard let path = transfer.path, let source = try? SourceFile(path: path),
@@ -125,10 +132,25 @@ extension Engine {
             row.isAskedAgain = false
             try row.update(db, now: row.updatedAt)
             // Once at a time: a recipient that asks twice gets one offer.
-            if try Profile.openRetry(db, of: row.id) == nil { _ = try Profile.insertRetry(db, of: row, source) }
+            if try Profile.openRetry(db, of: row.id) == nil {
+                _ = try Profile.insertRetry(db, of: row, source, expiresAt: row.expiresAt)
+            }
         }
         await look()
         return false
+    }
+
+    /// So many offers of one file a recipient may ask for.
+    private static let offerLimit = 16
+
+    /// What offers the same file to the same contact, this one too.
+    private func offersOfSame(_ transfer: Transfer) -> [Transfer] {
+        let offers = try? profile.read { db in
+            try Transfer.fetchAll(
+                db, where: "contact = ? AND direction = 'send' AND path = ? AND sourceIdentity = ?",
+                [transfer.contact, transfer.path, transfer.sourceIdentity])
+        }
+        return offers ?? [transfer]
     }
 
     private func refuseRetry(_ transfer: Transfer, _ code: EndCode, _ reason: String) async -> Bool {

@@ -240,6 +240,7 @@ actor Engine {
             await acceptByItself()
             await wakePending()
             await askForLists()
+            profile.sweepSpool()
         } catch {
             logger.error("the database could not be read: \(error)")
         }
@@ -270,7 +271,9 @@ actor Engine {
             let policy = ((try? profile.contact(id: offer.contact)) ?? nil)?.policy ?? AcceptPolicy()
             guard isTold || policy.accepts(offer.size) else { continue }
             do {
-                try await profile.requestAccept(offer.id, into: isTold ? autoAccept?.output : policy.directory)
+                // A directory that went, as when a disk is not mounted, is not to be made a file of that name.
+                try await profile.requestAccept(
+                    offer.id, into: isTold ? autoAccept?.output : policy.directory, requiresDirectory: true)
                 notAccepted.remove(offer.id)
                 await advance(offer.id)
             } catch {

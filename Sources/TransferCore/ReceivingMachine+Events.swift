@@ -23,8 +23,8 @@ extension ReceivingMachine {
     mutating func finished() -> [Action] {
         switch state {
         case .active, .finishing:
-            // The store before `finish` was durable, so it is known.
-            guard let done else { preconditionFailure("finished without x.file.done") }
+            // It was stored before `finish`; a row without it cannot confirm anything.
+            guard let done else { return fail(.other("x.file.done was not stored")) }
             end(.complete)
             return [.store, .ok(root: done.root), .ended(.complete)]
         case .offered, .accepted, .ended: return []

@@ -228,6 +228,8 @@ private final class FolderReading: @unchecked Sendable {
 
     private func fail(_ span: ManifestFile.Span, _ verdict: FileVerdict) throws(ChunkIOError) {
         try verdicts.write([verdict.rawValue], at: Int64(span.ordinal))
+        // Before any of it is sent: a verdict that a power cut takes back would call a torn file good.
+        guard fdatasync(verdicts.descriptor) == 0 else { throw verdicts.failure(errno, "sync") }
     }
 
     func failures(atMost limit: Int) -> Result<(UInt64, [FolderScan.Omission]), ChunkIOError> {

@@ -23,6 +23,12 @@ final class FolderTree {
     /// Remembers another name of an earlier run.
     func know(_ path: [UInt8], as actual: [UInt8]) { otherNames[path] = actual }
 
+    /// Forgets all of what it made, which is gone.
+    func startOver() {
+        close()
+        otherNames = [:]
+    }
+
     // MARK: - Names
 
     /// The path on the disk.
@@ -184,6 +190,10 @@ final class FolderTree {
         let handle = try open(entry.path, flags: O_WRONLY)
         if entry.kind == .sparse, ftruncate(handle.descriptor, off_t(entry.size)) != 0 {
             throw failure(errno, "write", entry.path)
+        }
+        guard case .success(let status) = handle.status(), status.size == Int64(clamping: entry.size) else {
+            throw .partialReplaced(
+                root.path.appending(String(decoding: ManifestEntry.encoded(entry.path), as: UTF8.self)))
         }
         try setAttributes(of: handle, entry, mode: mode)
     }

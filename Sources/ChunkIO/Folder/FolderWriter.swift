@@ -31,13 +31,13 @@ public final class FolderWriter: ChunkSink, ChunkDestination {
     private let syncs = WorkerThread(named: "sxfile-sync")
     private let syncFailure = Guarded<ChunkIOError?>(nil)
 
-    /// Goes on with what is in the reservation, for a manifest of this SHA-256.
+    /// Goes on with what is in the reservation, for a manifest of this SHA-256, which has to say what the offer said.
     /// - Throws: `listRefused`, the space and destination cases.
     public init(
-        _ reservation: FolderReservation, layout: FolderLayout, manifestHash: [UInt8]
+        _ reservation: FolderReservation, layout: FolderLayout, manifestHash: [UInt8], totals: ManifestTotals? = nil
     ) throws(ChunkIOError) {
         self.reservation = reservation
-        state = try FolderWriting(reservation, layout: layout, hash: manifestHash)
+        state = try FolderWriting(reservation, layout: layout, hash: manifestHash, totals: totals)
         isFresh = state.isListing
     }
 
@@ -85,12 +85,8 @@ public final class FolderWriter: ChunkSink, ChunkDestination {
     /// One sync of the file system for all files. After a failure every later one fails too.
     public func sync() async throws(ChunkIOError) {
         if let failure = syncFailure.withLock({ $0 }) { throw failure }
-        await withCheckedContinuation { continuation in
-            worker.run { [state] in
-                state.syncBegins()
-                continuation.resume()
-            }
-        }
+        // What was handed over before is written first.
+        await withCheckedContinuation { continuation in worker.run { continuation.resume() } }
         let partial = reservation.partial
         let code: CInt = await withCheckedContinuation { continuation in
             syncs.run { continuation.resume(returning: -sxfile_sync_file_system(partial.descriptor)) }

@@ -20,10 +20,9 @@ final class FolderWriting: @unchecked Sendable {
     private let reservation: FolderReservation
     private let layout: FolderLayout
     private let hash: [UInt8]
+    private let totals: ManifestTotals?
     private let tree: FolderTree
     private var phase: Phase
-    /// Something was synced while the manifest came in, and counts as safe.
-    private var isSyncedWhileListing = false
     private(set) var report = FolderReport()
 
     /// The manifest, once everything that it names is made; before, under another name, with what waits behind it.
@@ -34,10 +33,13 @@ final class FolderWriting: @unchecked Sendable {
     private static let names = FileName(checked: Array("names".utf8))
     private static let pieceSize = 256 << 10
 
-    init(_ reservation: FolderReservation, layout: FolderLayout, hash: [UInt8]) throws(ChunkIOError) {
+    init(_ reservation: FolderReservation, layout: FolderLayout, hash: [UInt8], totals: ManifestTotals?)
+        throws(ChunkIOError)
+    {
         self.reservation = reservation
         self.layout = layout
         self.hash = hash
+        self.totals = totals
         tree = FolderTree(reservation.tree)
         switch reservation.partial.open(Self.list.bytes, flags: O_RDONLY) {
         case .success(let list):
@@ -63,8 +65,6 @@ final class FolderWriting: @unchecked Sendable {
     }
 
     var isListing: Bool { if case .listing = phase { true } else { false } }
-
-    func syncBegins() { if isListing { isSyncedWhileListing = true } }
 
     func filesDone(before offset: UInt64) -> UInt64 {
         guard case .placing(let manifest, _) = phase, offset > layout.manifest else { return 0 }
@@ -138,21 +138,23 @@ final class FolderWriting: @unchecked Sendable {
             throw .listRefused("the list of the folder is not the one that was offered")
         }
         let manifest = try ManifestFile(list, length: layout.manifest)
-        guard manifest.totals.files == layout.files, manifest.totals.bytes == layout.content else {
+        guard manifest.totals.files == layout.files, manifest.totals.bytes == layout.content,
+            totals.map({ $0 == manifest.totals }) ?? true
+        else {
             throw .listRefused("the list of the folder does not fit its offer")
         }
         let verdicts = try Self.opened(Self.verdicts, O_RDWR | O_CREAT | O_TRUNC, reservation)
         guard ftruncate(verdicts.descriptor, off_t(layout.files)) == 0 else { throw verdicts.failure(errno, "write") }
         // A try that found no room may have made some of it.
+        tree.startOver()
         try FolderRemoval.empty(reservation.tree)
         try make(manifest)
         try place(waiting, of: list, manifest, verdicts)
         guard ftruncate(list.descriptor, off_t(layout.manifest)) == 0 else { throw list.failure(errno, "write") }
         let partial = reservation.partial
-        if isSyncedWhileListing {
-            let code = -sxfile_sync_file_system(partial.descriptor)
-            if code != 0 { throw partial.failure(code, "sync") }
-        }
+        // The new name says that all of this is there, also after a power cut.
+        let synced = -sxfile_sync_file_system(partial.descriptor)
+        guard synced == 0 else { throw partial.failure(synced, "sync") }
         let code = Self.incoming.withCString { from in
             Self.list.withCString { to in
                 renameat(partial.descriptor, from, partial.descriptor, to) == 0 ? 0 : errno

@@ -18,6 +18,8 @@ final class Completions: Sendable {
     private let logger: Logger
     /// What was started, by process.
     private let started = Guarded<[pid_t: Int64]>([:])
+    /// What was done, also where the database has no room to say so.
+    private let done = Guarded<Set<Int64>>([])
 
     init(profile: Profile, logger: Logger) {
         self.profile = profile
@@ -34,11 +36,13 @@ final class Completions: Sendable {
         let hook = (try? profile.setting(.hook)) ?? nil
         let isNotified = (try? profile.setting(.notify)) == "yes"
         for transfer in due {
-            if let hook {
+            let isNew = !done.withLock { $0.contains(transfer.id) }
+            if let hook, isNew {
                 guard started.withLock({ $0.count }) < Self.limit else { return }
                 start(hook, for: transfer)
             }
-            if isNotified { notify(of: transfer) }
+            if isNotified, isNew { notify(of: transfer) }
+            done.withLock { _ = $0.insert(transfer.id) }
             _ = try? profile.write { db in
                 try db.execute(sql: "UPDATE transfers SET hookDue = 0 WHERE id = ?", arguments: [transfer.id])
             }

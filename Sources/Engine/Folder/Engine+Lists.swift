@@ -42,8 +42,10 @@ extension Profile {
 
     /// Whether the whole list of a folder that is offered is here.
     public func hasWholeList(_ id: Int64) throws(EngineError) -> Bool {
-        guard let folder = try transfer(id: id)?.folder else { return false }
-        return listSize(id) == folder.layout.manifest
+        let wanted = try read { db in
+            try Int.fetchOne(db, sql: "SELECT listWanted FROM folders WHERE transfer = ?", arguments: [id])
+        }
+        return wanted == 2
     }
 
     /// All entries of a folder that is offered, once its list is here.
@@ -86,7 +88,8 @@ extension Engine {
             (try? profile.read({ db in try AgentStore.state(db, contact) })) == .connected
         else { return }
         let size = profile.listSize(transfer.id)
-        guard size < folder.layout.manifest else { return }
+        // A run that was killed may have had all of it, and not looked at it.
+        guard size < folder.layout.manifest else { return await check(transfer, folder) }
         let first = size / ManifestRequest.chunkSize + 1
         var ranges = ChunkRanges()
         ranges.insert(first...UInt64.max)
@@ -153,6 +156,9 @@ extension Engine {
         guard let transfer = found ?? nil, let folder = transfer.folder, !transfer.state.isEnded,
             let connection = contact.connection, let first = want.ranges.first, let ref = transfer.offerRef
         else { return }
+        // Who asks for more has what was sent before: nobody fills this disk by asking.
+        let unsent = try? profile.read { db in try AgentStore.unsentCount(db, connection) }
+        guard (unsent ?? 0) < Int(ManifestRequest.batch) else { return }
         for number in first..<(first &+ ManifestRequest.batch) {
             guard !isStopping, let range = ManifestRequest.range(of: number, in: folder.layout.manifest) else { return }
             do {

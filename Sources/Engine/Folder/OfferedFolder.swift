@@ -44,6 +44,10 @@ struct OfferedFolder: Equatable, Sendable {
         totals.links = Self.count(json, "links") ?? 0
         totals.hidden = Self.count(json, "hidden") ?? 0
         totals.executable = Self.count(json, "executable") ?? 0
+        // Each entry has a line.
+        guard [totals.directories, totals.links, totals.hidden, totals.executable].allSatisfy({ $0 <= manifest }) else {
+            return nil
+        }
         var reader = ManifestReader()
         var first: [ManifestEntry] = []
         for line in (json["first"]?.array ?? []).prefix(Self.firstLimit) {

@@ -56,9 +56,11 @@ public final class StreamInput: Sendable {
     public func copy(from descriptor: Int32, isBounded: Bool) throws(EngineError) {
         let total: UInt64
         do {
-            total = try writer.copy(from: descriptor) {
-                guard isBounded, let row = try? profile.transfer(id: transfer), row.lane == "direct" else { return nil }
-                return Self.directLimit
+            total = try writer.copy(from: descriptor) { () throws(ChunkIOError) in
+                guard let row = try? profile.transfer(id: transfer) else { return nil }
+                // What was cancelled or declined is not kept any longer.
+                if row.state.isEnded { throw .inputForgotten }
+                return isBounded && row.lane == "direct" ? Self.directLimit : nil
             }
         } catch {
             throw .unreadable("standard input", "\(error)")

@@ -24,7 +24,20 @@ struct EngineLock: ~Copyable, Sendable {
             if error == EWOULDBLOCK { return nil }
             throw .system("\(path) cannot be locked: \(Errno(rawValue: error))")
         }
+        removeLeftovers(path.removingLastComponent())
         return EngineLock(descriptor: descriptor)
+    }
+
+    /// Copies of the database that a killed export or import left, which hold keys.
+    private static func removeLeftovers(_ directory: FilePath) {
+        for name in ["export-*.db*", "import-*.db*"] {
+            var found = glob_t()
+            defer { globfree(&found) }
+            guard glob(directory.appending(name).string, GLOB_NOSORT, nil, &found) == 0 else { continue }
+            for index in 0..<Int(found.gl_pathc) {
+                if let path = found.gl_pathv[index] { unlink(path) }
+            }
+        }
     }
 
     /// Whether an engine holds the lock at this moment.

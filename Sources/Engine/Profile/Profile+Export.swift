@@ -75,11 +75,14 @@ extension Profile {
         defer { for end in ["", "-wal", "-shm"] { unlink(partial.string + end) } }
         let text = try ArchiveReader.read(path, passphrase: passphrase, database: partial.string)
         try check(partial.string)
+        // The database last: a profile without its settings would go straight to relays that it reaches by a proxy.
+        if let text { try SettingsFile(settings).restore(text) }
         let target = directory.appending(databaseName)
         guard link(partial.string, target.string) == 0 else {
-            throw .permissions("\(target) cannot be made: \(Errno(rawValue: errno))")
+            let error = Errno(rawValue: errno)
+            if text != nil { unlink(settings.string) }
+            throw .permissions("\(target) cannot be made: \(error)")
         }
-        if let text { try SettingsFile(settings).restore(text) }
     }
 
     /// Whether nothing stands where an import would go.

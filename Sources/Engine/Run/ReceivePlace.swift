@@ -27,7 +27,8 @@ extension ReceiveRunner {
             }
             switch try await FolderReservation.reopen(try FolderRecord(text: text)) {
             case .partial(let reservation):
-                let writer = try FolderWriter(reservation, layout: folder.layout, manifestHash: folder.hash)
+                let writer = try FolderWriter(
+                    reservation, layout: folder.layout, manifestHash: folder.hash, totals: folder.totals)
                 self = .partial(writer, writer)
             case .complete(let path): self = .complete(path.string)
             }

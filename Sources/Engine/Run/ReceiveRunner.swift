@@ -343,12 +343,16 @@ actor ReceiveRunner: TransferRunner {
         }
         if note.ending != nil { isOver = true }
         let isFinishing: Bool = if case .finish = later { true } else { false }
-        await write(note, saying: words, durable: isFinishing)
+        let isStored = await write(note, saying: words, durable: isFinishing)
         // Only now: what is acknowledged is stored.
         if let directWords { port.rendezvous?.send(directWords) }
         switch later {
         case .sync: sync()
-        case .finish(let mark): await finish(mark)
+        case .finish(let mark) where isStored: await finish(mark)
+        // The database has no room: what is put into place could not be confirmed after a restart.
+        case .finish:
+            isWithoutSpace = true
+            _ = machine.handle(.finishPaused)
         case .write, .store, .want, .ok, .cancel, .ended, nil: break
         }
     }
@@ -368,7 +372,9 @@ actor ReceiveRunner: TransferRunner {
         await write(note(), saying: nil)
     }
 
-    private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
+    /// - Returns: whether it is stored.
+    @discardableResult
+    private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async -> Bool {
         var note = note
         let isNews = note.state != nil && note.state != stored || note.ending != nil || note.inbound != nil
         if let state = note.state { stored = state }
@@ -380,15 +386,19 @@ actor ReceiveRunner: TransferRunner {
                 try await context.link.send(words, on: connection) { db, id in
                     try told.write(db, farewell: isLast ? id : nil)
                 }
-                return
+                return true
             } catch {
                 context.logger.debug("transfer \(transfer.id) could not say a word: \(error)")
                 note.isTold = false
             }
         }
         let written = note
-        do { try context.profile.write(durable: durable) { db in try written.write(db) } } catch {
+        do {
+            try context.profile.write(durable: durable) { db in try written.write(db) }
+            return true
+        } catch {
             context.logger.error("transfer \(transfer.id) could not be stored: \(error)")
+            return false
         }
     }
 

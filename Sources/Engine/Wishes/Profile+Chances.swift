@@ -113,7 +113,10 @@ extension Profile {
     }
 
     /// A new offer of what `old` was to send. It goes as a file of its own, also where that one was inside a message.
-    static func insertRetry(_ db: GRDB.Database, of old: Transfer, _ source: SourceFile) throws -> Transfer {
+    /// - Parameter expiresAt: when it is withdrawn, in Unix seconds.
+    static func insertRetry(
+        _ db: GRDB.Database, of old: Transfer, _ source: SourceFile, expiresAt: Int64? = nil
+    ) throws -> Transfer {
         let contact = try usableContact(db, of: old)
         var transfer = Transfer(
             id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false, name: old.name,
@@ -123,6 +126,7 @@ extension Profile {
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
         transfer.retryOf = old.id
+        transfer.expiresAt = expiresAt
         transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
         try transfer.insert(db)
         try db.execute(

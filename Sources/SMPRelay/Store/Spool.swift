@@ -224,7 +224,7 @@ extension Spool {
         // Before a turn everything was written; after it there are no more than there were free slots.
         let start = hasTurned ? header.turn : head
         let end = hasTurned ? header.turn + head - header.base : header.base + slots
-        tail = start
+        tail = max(start, head)
         guard end > start else { return }
         tail = try endOfSlots(from: start, below: end)
         // The last slot may be torn: then that message was never confirmed to its sender.
@@ -235,6 +235,8 @@ extension Spool {
             }
             tail -= 1
         }
+        // Whatever a damaged file says, nothing is behind the last message.
+        tail = max(tail, head)
         // Nothing stale may stand behind the end, where a later message could make it look like its successor.
         if hasTurned {
             for stale in tail..<end {
@@ -264,6 +266,17 @@ extension Spool {
         guard let first = try sequence(inSlot: header.base), first > header.base, first != known.turn else {
             header = known
             return
+        }
+        // An end of a turn that was cut off before the first slot was emptied: its message stands in its own place too.
+        let standsTwice = try sequence(inSlot: first) == first
+        if known.turn == .max, first <= known.head || standsTwice {
+            header = known
+            return try overwriteFirstSlot()
+        }
+        // Two turns since the header: the numbers count from the first of them.
+        if known.turn != .max, first > known.turn {
+            header.base = known.turn
+            header.head = max(known.head, known.turn)
         }
         if first - header.base <= slots, try sequence(inSlot: first - 1) == first - 1 {
             // It has turned since: what stands before the turn is there from the first slot on that was not used again.
