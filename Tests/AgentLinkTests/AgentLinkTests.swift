@@ -126,6 +126,15 @@ import Testing
         #expect(sequence.receive(6, hash: [6], previous: [5]) == .ok)
     }
 
+    /// The highest number has no successor: a peer that uses it breaks its own connection, not this process.
+    @Test func theHighestNumberIsRefused() {
+        var sequence = MessageSequence.confirmed(hash: hash)
+        #expect(sequence.receive(.max, hash: [5], previous: [4]) == .badID(expected: 2, got: .max))
+        #expect(sequence.receive(.max - 1, hash: [5], previous: [4]) == .skipped(2...(.max - 2)))
+        #expect(sequence.receive(.max, hash: [5], previous: [4]) == .badID(expected: .max, got: .max))
+        #expect(sequence.receive(.max - 1, hash: [5], previous: [4]) == .badID(expected: .max, got: .max - 1))
+    }
+
     @Test func whatIsRememberedIsBounded() {
         var sequence = MessageSequence.confirmed(hash: hash)
         for id in stride(from: Int64(3), to: 1000, by: 2) { _ = sequence.receive(id, hash: [], previous: []) }
