@@ -59,7 +59,9 @@ extension GroupMachine {
         }
         let gone = try reader.items { reader throws(WireError) in (try reader.member(), try reader.departure()) }
         departed = Dictionary(gone) { _, last in last }
+        let at = reader.offset
         nextNumber = try reader.i64()
+        guard nextNumber > 0, nextNumber < Int64.max / 2 else { throw .unexpected(offset: at) }
         earlyChecks = try reader.items { reader throws(WireError) in
             let contact = KnownContact(id: try reader.i64(), binding: try reader.data())
             return EarlyCheck(contact: contact, hash: try reader.data())

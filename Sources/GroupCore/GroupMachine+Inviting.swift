@@ -91,7 +91,7 @@ extension GroupMachine {
         members[new.member] = GroupMember(
             new, .later, .announced, invitedBy: sender.id, announcers: [sender.id])
         step.tell(.member(new.member, .announced))
-        learned(of: new.member, alreadyWith: Set(announcement.connected), &step)
+        learned(of: new.member, alreadyWith: Set(announcement.connected + [sender.id]), &step)
     }
 
     /// x.grp.mem.con.all

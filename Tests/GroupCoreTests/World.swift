@@ -93,7 +93,9 @@ struct World {
         nodes[other].contacts[Int64(one)] = nodes[one].profile
     }
 
-    func machine(_ node: Int) throws -> GroupMachine? { try nodes[node].checkpoint.map { try GroupMachine(checkpoint: $0) } }
+    func machine(_ node: Int) throws -> GroupMachine? {
+        try nodes[node].checkpoint.map { try GroupMachine(checkpoint: $0) }
+    }
 
     mutating func newID() -> MemberID { MemberID(random.bytes(8))! }
 
@@ -139,7 +141,10 @@ struct World {
     }
 
     mutating func store(_ node: Int, _ machine: GroupMachine, _ actions: [GroupAction]) {
-        nodes[node].checkpoint = machine.checkpoint()
+        let bytes = machine.checkpoint()
+        let again = try? GroupMachine(checkpoint: bytes)
+        #expect(again == machine && again?.checkpoint() == bytes)
+        nodes[node].checkpoint = bytes
         nodes[node].outbox += actions
     }
 
@@ -148,6 +153,15 @@ struct World {
     /// Carries out and delivers until nothing is left, oldest first.
     mutating func settle() throws {
         while try step(orderly: true) {}
+    }
+
+    /// The same in any order.
+    mutating func settleAtRandom() throws {
+        var steps = 0
+        while try step(orderly: false) {
+            steps += 1
+            try #require(steps < 200_000, "it does not come to rest")
+        }
     }
 
     /// One thing that happens; false if there is nothing more.
@@ -170,7 +184,7 @@ struct World {
 
     private mutating func carryOut(_ node: Int) throws {
         let outbox = nodes[node].outbox
-        let count = 1 + random.below(outbox.count)
+        let count = weather.again == 0 ? outbox.count : 1 + random.below(outbox.count)
         for action in outbox.prefix(count) { try carryOut(action, of: node) }
         // A crash in between: some is done again.
         let done = random.chance(weather.again) ? random.below(count + 1) : count
@@ -208,6 +222,8 @@ struct World {
                 try handle(node, .contactReceived(contact(node, id), event), stores: stores)
             }
         }
-        if stores, !random.chance(weather.again), queues[channel]?.isEmpty == false { queues[channel]?.removeFirst() }
+        guard stores, !random.chance(weather.again), queues[channel] != nil else { return }
+        queues[channel]?.removeFirst()
+        if queues[channel]?.isEmpty == true { queues[channel] = nil }
     }
 }
