@@ -1,12 +1,27 @@
 # `make demo` and `make test` do all the set-up on a Debian 12 with Swift, git and a network.
 PREFIX ?= /usr/local
 DESTDIR ?=
+# make does not know what ~ means.
+override PREFIX := $(patsubst ~/%,$(HOME)/%,$(PREFIX))
+SYSCONFDIR ?= $(PREFIX)/etc
+# systemd looks at these with each of the usual prefixes, /usr, /usr/local and ~/.local.
+SYSTEM_UNITS ?= $(PREFIX)/lib/systemd/system
+USER_UNITS ?= $(PREFIX)/share/systemd/user
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
 SWIFT ?= swift
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := libssl-dev libsqlite3-dev liburing-dev libsodium-dev
 # One build for the program, the demo and the tests.
 BUILD := $(SWIFT) build -c release -Xswiftc -enable-testing
-BINARY = $(shell $(SWIFT) build -c release --show-bin-path)/sxfile
+BINARY = $(CURDIR)/.build/release/sxfile
+# What `make install` installs; built if it is the usual one.
+PROGRAM ?= $(BINARY)
+PAGES := $(notdir $(wildcard man/*.[1-9]))
+USER_UNIT_FILES := sxfile.service sxfile-resume.service sxfile-resume.timer
+# The program with the Swift runtime inside, for machines without Swift. A place of its own: the two builds would undo each other.
+STATIC_BUILD := $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-static --product sxfile
 
 # What `make bench` measures beside sxfile: a file that tells whether it is there, and the Debian package that brings it.
 BENCH_TOOLS := /usr/sbin/sshd:openssh-server /usr/bin/scp:openssh-client /usr/bin/rsync:rsync /usr/sbin/nginx:nginx-light \
@@ -18,14 +33,14 @@ SECTION ?=
 OPTIONS ?=
 
 # What `make fuzz` runs, and how long each.
-FUZZ_TARGETS := chat json ranges text block command hello link agent envelope ratchet sending receiving certificate
+FUZZ_TARGETS := chat json ranges text toml block command hello link agent envelope ratchet sending receiving certificate
 SECONDS ?= 60
 # lld, because gold does not link what the sanitizers add.
 FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz -Xswiftc -enable-testing \
   -Xswiftc -sanitize=fuzzer,address -Xswiftc -use-ld=lld
 
 .PHONY: all build deps demo test lint completions check-generated fuzz bench bench-functions bench-deps install \
-  uninstall clean
+  uninstall deb check-manual check-units clean
 
 all: build
 
@@ -44,15 +59,28 @@ demo: build
 
 # One test at a time: many of them run the real program, relay and disk, and wait for them. With ip(8) and root, some of them
 # make machines of their own out of network namespaces.
-test: PACKAGES += iproute2
+test: PACKAGES += iproute2 mandoc systemd
 test: deps lint
 	$(BUILD) --build-tests
 	$(BUILD) --product sxfile
 	$(MAKE) --no-print-directory check-generated
 	$(SWIFT) test -c release -Xswiftc -enable-testing --skip-build --no-parallel
 
-lint:
+lint: check-manual check-units
 	$(SWIFT) format lint --strict -r Sources Tests Benchmarks Fuzz Package.swift
+
+check-manual:
+	@! command -v mandoc >/dev/null || mandoc -Tlint -W warning $(addprefix man/,$(PAGES))
+
+# As systemd reads them; the program that they name need not be installed for that.
+check-units:
+	@command -v systemd-analyze >/dev/null || exit 0; units=$$(mktemp -d) && trap "rm -r $$units" EXIT; \
+	for unit in $(USER_UNIT_FILES) sxfile-relay.service; do \
+	  sed -e 's|@bindir@/sxfile|/bin/true|' -e 's|@sysconfdir@|/etc|' packaging/systemd/$$unit >$$units/$$unit; done; \
+	said=$$(cd $$units; systemd-analyze verify --man=no sxfile-relay.service 2>&1 || echo "sxfile-relay.service is wrong"; \
+	  XDG_RUNTIME_DIR=$$units systemd-analyze --user verify --man=no $(USER_UNIT_FILES) 2>&1 \
+	  || echo "a unit of sxfile for users is wrong"); \
+	! echo "$$said" | grep sxfile
 
 # Random bytes for every parser, from the examples in Fuzz/Corpus on; see Fuzz/README.md. What was found before is kept in
 # Fuzz/.build/corpus, an input that breaks something in Fuzz/.build/found.
@@ -99,22 +127,52 @@ check-generated:
 	  $(BINARY) --generate-completion-script $$shell | cmp -s - completions/sxfile.$$shell \
 	    || { echo "completions/sxfile.$$shell is out of date: run 'make completions'" >&2; exit 1; }; done
 
-install: build
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sxfile
-	install -D -m 644 man/sxfile.1 $(DESTDIR)$(PREFIX)/share/man/man1/sxfile.1
-	install -D -m 644 man/sxfile-protocol.7 $(DESTDIR)$(PREFIX)/share/man/man7/sxfile-protocol.7
-	install -D -m 644 completions/sxfile.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sxfile
-	install -D -m 644 completions/sxfile.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sxfile
-	install -D -m 644 completions/sxfile.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sxfile.fish
+# Under sudo there is often no Swift: then what was built before is installed.
+install:
+	@if [ $(PROGRAM) = $(BINARY) ] && command -v $(SWIFT) >/dev/null; then $(MAKE) --no-print-directory build; fi
+	@[ -x $(PROGRAM) ] || { echo "there is no $(PROGRAM): run 'make' first, as a user who has Swift" >&2; exit 1; }
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/sxfile
+	for page in $(PAGES); do \
+	  install -D -m 644 man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; done
+	install -D -m 644 completions/sxfile.bash $(DESTDIR)$(BASH_COMPLETIONS)/sxfile
+	install -D -m 644 completions/sxfile.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_sxfile
+	install -D -m 644 completions/sxfile.fish $(DESTDIR)$(FISH_COMPLETIONS)/sxfile.fish
+	install -d $(DESTDIR)$(USER_UNITS)
+	for unit in $(USER_UNIT_FILES); do $(call unit,$$unit) >$(DESTDIR)$(USER_UNITS)/$$unit || exit; done
+	$(INSTALL_RELAY)
 
+# In a user's home there is no place for a unit of the system's.
+ifeq ($(filter $(HOME)/%,$(PREFIX)),)
+define INSTALL_RELAY
+install -d $(DESTDIR)$(SYSTEM_UNITS)
+	$(call unit,sxfile-relay.service) >$(DESTDIR)$(SYSTEM_UNITS)/sxfile-relay.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml ] \
+	  || install -D -m 644 packaging/relay.toml $(DESTDIR)$(SYSCONFDIR)/sxfile/relay.toml
+endef
+endif
+
+unit = sed -e 's|@bindir@|$(PREFIX)/bin|' -e 's|@sysconfdir@|$(SYSCONFDIR)|' packaging/systemd/$1
+
+# What an operator may have changed, and what profiles and relays hold, stays.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/sxfile $(DESTDIR)$(PREFIX)/share/man/man1/sxfile.1 \
-	  $(DESTDIR)$(PREFIX)/share/man/man7/sxfile-protocol.7 \
-	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sxfile \
-	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sxfile \
-	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sxfile.fish
+	rm -f $(DESTDIR)$(PREFIX)/bin/sxfile
+	for page in $(PAGES); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
+	rm -f $(DESTDIR)$(BASH_COMPLETIONS)/sxfile $(DESTDIR)$(ZSH_COMPLETIONS)/_sxfile \
+	  $(DESTDIR)$(FISH_COMPLETIONS)/sxfile.fish
+	for unit in $(USER_UNIT_FILES); do rm -f $(DESTDIR)$(USER_UNITS)/$$unit; done
+	rm -f $(DESTDIR)$(SYSTEM_UNITS)/sxfile-relay.service
+
+# A package for Debian 12 and later, with the Swift runtime in the program.
+deb: PACKAGES += debhelper
+deb: deps
+	$(STATIC_BUILD)
+	@[ "$$(dpkg-parsechangelog -S Version)" = "$$(.build-static/release/sxfile --version)" ] \
+	  || { echo "debian/changelog and 'sxfile --version' name different versions" >&2; exit 1; }
+	DEB_RULES_REQUIRES_ROOT=no debian/rules binary
+	dh_clean
 
 clean:
 	$(SWIFT) package clean
+	rm -rf .build-static sxfile_*.deb
 	$(SWIFT) package --package-path Benchmarks clean
 	$(SWIFT) package --package-path Fuzz clean

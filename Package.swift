@@ -40,7 +40,7 @@ let package = Package(
             name: "Parsers",
             targets: [
                 "WireFormat", "Primitives", "ChatProtocol", "DoubleRatchet", "SMPProtocol", "TransferCore",
-                "TLSTransport", "DirectLane",
+                "TLSTransport", "DirectLane", "TOML",
             ]),
     ],
     dependencies: [
@@ -60,10 +60,14 @@ let package = Package(
         .target(name: "CLinux"),
         // SHA-256 of two inputs at once.
         .target(name: "CSHA256"),
+        // Salsa20 of sixteen blocks at once.
+        .target(name: "CSalsa"),
 
         // Pure: values in, values out.
+        library("QRCode"),
+        library("TOML"),
         library("WireFormat"),
-        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSodium"]),
+        library("Primitives", ["WireFormat", "COpenSSL", "CSHA256", "CSalsa", "CSodium"]),
         library("ChatProtocol", ["WireFormat"]),
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
@@ -74,13 +78,17 @@ let package = Package(
         library("Guarding"),
 
         // Edges: sockets, disks, the database.
-        library("TLSTransport", ["COpenSSL", "Guarding", "Primitives", nioCore, nioPosix]),
+        library("RateLimit", ["Guarding"]),
+        library("TLSTransport", ["COpenSSL", "Guarding", "Primitives", "RateLimit", nioCore, nioPosix]),
         library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "WireFormat", system]),
-        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Guarding", "Primitives"]),
+        library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Guarding", "Primitives", "RateLimit"]),
         library("Database", [grdb, system]),
         library(
             "SMPClient",
-            ["Guarding", "SMPProtocol", "Primitives", "WireFormat", "TLSTransport", nioCore, logging, collections]),
+            [
+                "Guarding", "SMPProtocol", "Primitives", "RateLimit", "WireFormat", "TLSTransport", nioCore, logging,
+                collections,
+            ]),
         library(
             "SMPRelay",
             [
@@ -90,26 +98,33 @@ let package = Package(
         library(
             "AgentLink",
             [
-                "SMPClient", "SMPProtocol", "DoubleRatchet", "Primitives", "WireFormat", "Database", nioCore, nioPosix,
-                logging, collections, grdb,
+                "SMPClient", "SMPProtocol", "DoubleRatchet", "Primitives", "RateLimit", "TLSTransport", "WireFormat",
+                "Database",
+                nioCore, nioPosix, logging, collections, grdb,
             ]),
         library(
             "Engine",
             [
                 "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
-                "Primitives",
-                "SMPProtocol", "WireFormat", nioCore, nioPosix, logging, system, collections, grdb,
+                "RateLimit",
+                "Primitives", "CLinux", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging,
+                system,
+                collections, grdb,
             ]),
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "SMPProtocol", "ChunkIO",
-                "CLinux", nioCore, nioPosix, logging, system, arguments,
+                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "Primitives", "QRCode",
+                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", nioCore, nioPosix, logging, system,
+                arguments,
             ],
             swiftSettings: strict),
 
+        tests("QRCodeTests", ["QRCode"]),
+        tests("TOMLTests", ["TOML"]),
+        tests("RateLimitTests", ["RateLimit"]),
         tests("WireFormatTests", ["WireFormat"]),
-        tests("PrimitivesTests", ["Primitives", "CSodium"]),
+        tests("PrimitivesTests", ["Primitives", "CSalsa", "CSodium"]),
         tests("ChatProtocolTests", ["ChatProtocol", "WireFormat"]),
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),

@@ -173,13 +173,13 @@ _sxfile() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
         # Offer subcommand argument completions
         "_sxfile_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'config invite connect contacts send inbox accept decline cancel retry status group resume daemon relay doctor demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry pause status group resume daemon relay doctor demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -224,7 +224,7 @@ _sxfile_config_get() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion config get -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -247,7 +247,7 @@ _sxfile_config_set() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W 'relay'$'\n''name'$'\n''inline-limit'$'\n''lane'$'\n''direct.offer-public'$'\n''direct.dial-public'
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion config set -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -270,7 +270,7 @@ _sxfile_config_list() {
 
 _sxfile_invite() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--qr --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--as --wait --profile)
     __sxfile_offer_flags_options 0
@@ -322,13 +322,13 @@ _sxfile_contacts() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|rename|remove|verify)
+    list|set|rename|remove|verify)
         # Offer subcommand argument completions
         "_sxfile_contacts_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list rename remove verify' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list set rename remove verify' -- "${cur}"))
         ;;
     esac
 }
@@ -343,6 +343,33 @@ _sxfile_contacts_list() {
     # Offer option value completions
     case "${prev}" in
     '--profile')
+        return
+        ;;
+    esac
+}
+
+_sxfile_contacts_set() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts set -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    *)
+        __sxfile_add_completions -W 'accept=always'$'\n''accept=ask'
         return
         ;;
     esac
@@ -365,7 +392,7 @@ _sxfile_contacts_rename() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts rename -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -388,7 +415,7 @@ _sxfile_contacts_remove() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts remove -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -414,7 +441,61 @@ _sxfile_contacts_verify() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion contacts verify -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_export() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--passphrase-file --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--passphrase-file')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_sxfile_import() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--passphrase-file --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--passphrase-file')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -f
         return
         ;;
     esac
@@ -424,7 +505,7 @@ _sxfile_send() {
     repeating_flags=()
     non_repeating_flags=(--no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(-m --name --timeout --lane --preview --profile)
+    non_repeating_options=(-m --name --timeout --lane --expires --preview --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
@@ -442,8 +523,14 @@ _sxfile_send() {
         __sxfile_add_completions -W 'auto'$'\n''relay'$'\n''direct'
         return
         ;;
+    '--expires')
+        return
+        ;;
     '--preview')
         __sxfile_add_completions -f
+        return
+        ;;
+    '--limit-rate')
         return
         ;;
     '--profile')
@@ -454,7 +541,7 @@ _sxfile_send() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion send -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     *)
@@ -481,7 +568,7 @@ _sxfile_inbox() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion inbox -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -491,13 +578,13 @@ _sxfile_accept() {
     repeating_flags=()
     non_repeating_flags=(--all --no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--from --output -o --timeout --profile)
+    non_repeating_options=(--from --output -o --timeout --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--from')
-        __sxfile_add_completions -W "$(eval 'sxfile contacts list 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion accept -- --from "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     '--output'|'-o')
@@ -505,6 +592,9 @@ _sxfile_accept() {
         return
         ;;
     '--timeout')
+        return
+        ;;
+    '--limit-rate')
         return
         ;;
     '--profile')
@@ -515,7 +605,7 @@ _sxfile_accept() {
     # Offer positional completions
     case "${positional_number}" in
     *)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion accept -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -538,7 +628,7 @@ _sxfile_decline() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile inbox 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion decline -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -561,7 +651,7 @@ _sxfile_cancel() {
     # Offer positional completions
     case "${positional_number}" in
     1)
-        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion cancel -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -569,22 +659,37 @@ _sxfile_cancel() {
 
 _sxfile_retry() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--output -o --timeout --profile)
     __sxfile_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--output'|'-o')
+        __sxfile_add_completions -f
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion retry -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
 }
 
-_sxfile_status() {
+_sxfile_pause() {
     repeating_flags=()
-    non_repeating_flags=(--watch --all --json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
     non_repeating_options=(--profile)
     __sxfile_offer_flags_options -1
@@ -599,7 +704,33 @@ _sxfile_status() {
     # Offer positional completions
     case "${positional_number}" in
     *)
-        __sxfile_add_completions -W "$(eval 'sxfile status 2>/dev/null | cut -f1')"
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion pause -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_status() {
+    repeating_flags=()
+    non_repeating_flags=(--watch --all --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--since --profile)
+    __sxfile_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--since')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion status -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -617,8 +748,8 @@ _sxfile_resume() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--timeout --wait --profile)
-    __sxfile_offer_flags_options 0
+    non_repeating_options=(--timeout --wait --limit-rate --profile)
+    __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
@@ -628,7 +759,18 @@ _sxfile_resume() {
     '--wait')
         return
         ;;
+    '--limit-rate')
+        return
+        ;;
     '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion resume -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -638,7 +780,7 @@ _sxfile_daemon() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--accept-from --output -o --profile)
+    non_repeating_options=(--accept-from --output -o --limit-rate --profile)
     __sxfile_offer_flags_options 0
 
     # Offer option value completions
@@ -650,6 +792,9 @@ _sxfile_daemon() {
         __sxfile_add_completions -d
         return
         ;;
+    '--limit-rate')
+        return
+        ;;
     '--profile')
         return
         ;;
@@ -658,13 +803,17 @@ _sxfile_daemon() {
 
 _sxfile_relay() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
-    repeating_options=()
-    non_repeating_options=(--listen --data --host --quota --password-file --metrics --profile)
+    non_repeating_flags=(--drain --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=(--set)
+    non_repeating_options=(--config --listen --data --host --quota --password-file --metrics --profile)
     __sxfile_offer_flags_options 0
 
     # Offer option value completions
     case "${prev}" in
+    '--config')
+        __sxfile_add_completions -o plusdirs -fX '!*.@(toml)'
+        return
+        ;;
     '--listen')
         return
         ;;
@@ -683,6 +832,9 @@ _sxfile_relay() {
         return
         ;;
     '--metrics')
+        return
+        ;;
+    '--set')
         return
         ;;
     '--profile')

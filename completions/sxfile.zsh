@@ -54,18 +54,21 @@ _sxfile() {
             'invite:Make a one-time link for a new contact.'
             'connect:Join the link of a new contact, read from standard input.'
             'contacts:List and care for contacts.'
+            'export:Write the profile to a file that only a passphrase opens.'
+            'import:Make a profile from what `export` wrote.'
             'send:Offer a file to a contact, and send it once accepted.'
             'inbox:Show offers and messages that wait.'
             'accept:Accept offers, and receive the files.'
             'decline:Decline an offer; after acceptance, cancel it.'
             'cancel:End a transfer in any state, and tell the other side.'
-            'retry:Offer or ask for a failed file again (not yet in this version).'
+            'retry:Offer a file again, or ask for it again, that did not arrive.'
+            'pause:Hold transfers until `sxfile resume ID` lets them go on.'
             'status:Show state and progress of transfers.'
             'group:Groups (not yet in this version).'
             'resume:Do everything that can be done now, then leave.'
             'daemon:Stay on line, and optionally accept by itself.'
             'relay:Run a relay in the foreground.'
-            'doctor:Check io_uring, directories, permissions, clock and each relay.'
+            'doctor:Check io_uring, memory, directories, permissions, clock, database and each relay.'
             'demo:Send a real file between two profiles in a temporary directory.'
             'help:Show subcommand help information.'
         )
@@ -73,7 +76,7 @@ _sxfile() {
         ;;
     arg)
         case "${words[1]}" in
-        config|invite|connect|contacts|send|inbox|accept|decline|cancel|retry|status|group|resume|daemon|relay|doctor|demo|help)
+        config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
             "_sxfile_${words[1]}" && ret=0
             ;;
         esac
@@ -97,7 +100,7 @@ _sxfile_config() {
         local -ar subcommands=(
             'get:Print a setting'\''s value.'
             'set:Set a value.'
-            'list:Print all settings.'
+            'list:Print all settings, and where each comes from.'
         )
         _describe -V subcommand subcommands && ret=0
         ;;
@@ -115,9 +118,8 @@ _sxfile_config() {
 
 _sxfile_config_get() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
     local -ar arg_specs=(
-        ':key:{__sxfile_complete "${_key[@]}"}'
+        ':key:{__sxfile_custom_complete ---completion config get -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -133,9 +135,8 @@ _sxfile_config_get() {
 
 _sxfile_config_set() {
     local -i ret=1
-    local -ar _key=('relay' 'name' 'inline-limit' 'lane' 'direct.offer-public' 'direct.dial-public')
     local -ar arg_specs=(
-        ':key:{__sxfile_complete "${_key[@]}"}'
+        ':key:{__sxfile_custom_complete ---completion config set -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         ':value:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
@@ -171,6 +172,7 @@ _sxfile_invite() {
     local -ar arg_specs=(
         '--as[The contact'\''s local name.]:name:'
         '--wait[Stay that long until the contact is connected (30s, 5m, 2h).]:duration:'
+        '--qr[Show the link as a QR code too, on standard error.]'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -217,6 +219,7 @@ _sxfile_contacts() {
     command)
         local -ar subcommands=(
             'list:List the contacts.'
+            'set:Say which offers of a contact are accepted without asking.'
             'rename:Give a contact another local name.'
             'remove:Remove a contact.'
             'verify:Show the security code of a contact.'
@@ -225,7 +228,7 @@ _sxfile_contacts() {
         ;;
     arg)
         case "${words[1]}" in
-        list|rename|remove|verify)
+        list|set|rename|remove|verify)
             "_sxfile_contacts_${words[1]}" && ret=0
             ;;
         esac
@@ -251,10 +254,29 @@ _sxfile_contacts_list() {
     return "${ret}"
 }
 
+_sxfile_contacts_set() {
+    local -i ret=1
+    local -ar _changes=('accept=always' 'accept=ask')
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion contacts set -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '*:changes:{__sxfile_complete "${_changes[@]}"}'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
 _sxfile_contacts_rename() {
     local -i ret=1
     local -ar arg_specs=(
-        ':old:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':old:{__sxfile_custom_complete ---completion contacts rename -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         ':new:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
@@ -272,7 +294,7 @@ _sxfile_contacts_rename() {
 _sxfile_contacts_remove() {
     local -i ret=1
     local -ar arg_specs=(
-        ':name:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':name:{__sxfile_custom_complete ---completion contacts remove -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -289,8 +311,44 @@ _sxfile_contacts_remove() {
 _sxfile_contacts_verify() {
     local -i ret=1
     local -ar arg_specs=(
-        ':name:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':name:{__sxfile_custom_complete ---completion contacts verify -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--code[The code that the other side sees.]:code:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_export() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':path:_files'
+        '--passphrase-file[A file whose first line is the passphrase.]:file:_files'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_import() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':path:_files'
+        '--passphrase-file[A file whose first line is the passphrase.]:file:_files'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -308,15 +366,17 @@ _sxfile_send() {
     local -i ret=1
     local -ar ___lane=('auto' 'relay' 'direct')
     local -ar arg_specs=(
-        ':contact:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':contact:{__sxfile_custom_complete ---completion send -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '*:paths:_files'
         '-m[A message to go with it.]:text:'
         '--name[The name that the recipient sees.]:name:'
         '--no-wait[Leave when the offer is with the relay.]'
         '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
         '--lane[How the file travels\: auto, relay or direct.]:lane:{__sxfile_complete "${___lane[@]}"}'
+        '--expires[Withdraw the offer if it is not accepted by then (1h, 3d).]:duration:'
         '--inline[Send a small file inside the message itself.]'
         '--preview[A small picture shown with an inline file.]:file:_files'
+        '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -333,7 +393,7 @@ _sxfile_send() {
 _sxfile_inbox() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:{local -a list;list=(${(f)"$(sxfile inbox 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':id:{__sxfile_custom_complete ---completion inbox -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -350,12 +410,13 @@ _sxfile_inbox() {
 _sxfile_accept() {
     local -i ret=1
     local -ar arg_specs=(
-        '*:ids:{local -a list;list=(${(f)"$(sxfile inbox 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        '*:ids:{__sxfile_custom_complete ---completion accept -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--all[All that wait.]'
-        '--from[With --all\: only from this contact.]:contact:{local -a list;list=(${(f)"$(sxfile contacts list 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        '--from[With --all\: only from this contact.]:contact:{__sxfile_custom_complete ---completion accept -- --from "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '(--output -o)'{--output,-o}'[A directory, or the exact path.]:path:_files'
         '--no-wait[Leave when the acceptance is with the relay.]'
         '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -372,7 +433,7 @@ _sxfile_accept() {
 _sxfile_decline() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:{local -a list;list=(${(f)"$(sxfile inbox 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':id:{__sxfile_custom_complete ---completion decline -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -389,7 +450,7 @@ _sxfile_decline() {
 _sxfile_cancel() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:{local -a list;list=(${(f)"$(sxfile status 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        ':id:{__sxfile_custom_complete ---completion cancel -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -406,7 +467,27 @@ _sxfile_cancel() {
 _sxfile_retry() {
     local -i ret=1
     local -ar arg_specs=(
-        ':id:'
+        ':id:{__sxfile_custom_complete ---completion retry -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '(--output -o)'{--output,-o}'[Received\: a directory, or the exact path.]:path:_files'
+        '--no-wait[Leave when the offer, or the question, is with the relay.]'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_pause() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:ids:{__sxfile_custom_complete ---completion pause -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -423,9 +504,10 @@ _sxfile_retry() {
 _sxfile_status() {
     local -i ret=1
     local -ar arg_specs=(
-        '*:ids:{local -a list;list=(${(f)"$(sxfile status 2>/dev/null | cut -f1)"});_describe -V "" list}'
+        '*:ids:{__sxfile_custom_complete ---completion status -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--watch[Look again until nothing is unfinished.]'
         '--all[The ended ones too, newest last.]'
+        '--since[Those of this last time, ended ones too (30m, 12h, 7d).]:duration:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -453,8 +535,10 @@ _sxfile_group() {
 _sxfile_resume() {
     local -i ret=1
     local -ar arg_specs=(
+        '*:ids:{__sxfile_custom_complete ---completion resume -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '--timeout[Work at most that long (30s, 5m, 2h).]:duration:'
         '--wait[While anything is unfinished, stay up to that long for the other sides.]:duration:'
+        '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -473,6 +557,7 @@ _sxfile_daemon() {
     local -ar arg_specs=(
         '--accept-from[Accept offers of these contacts, comma-separated.]:contacts:'
         '(--output -o)'{--output,-o}'[The directory for accepted files.]:directory:_files -/'
+        '--limit-rate[Bytes a second at most, each way, as 500K or 2M.]:rate:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
@@ -489,12 +574,15 @@ _sxfile_daemon() {
 _sxfile_relay() {
     local -i ret=1
     local -ar arg_specs=(
-        '--listen[Where to listen; port 0 picks one, 0.0.0.0 means everywhere.]:host\:port:'
+        '--config[A file with settings, as sxfile-relay(8) lists them.]:file:_files -g '\''*.toml'\'''
+        '--listen[Where to listen (127.0.0.1\:5223); port 0 picks one, 0.0.0.0 means everywhere.]:host\:port:'
         '--data[Where queues and keys are kept.]:directory:_files -/'
         '--host[The name in its address, if it is another than that listened on.]:name:'
         '--quota[Messages a queue holds (4096), or with a unit as in 10G the bytes of all; both with a comma.]:n:'
         '--password-file[A file with the password for making queues.]:file:_files'
-        '--metrics[Where to serve metrics (not yet in this version).]:host\:port:'
+        '--metrics[Where to serve /metrics and /healthz; not at all without it.]:host\:port:'
+        '--drain[Make no new queues; those there are go on.]'
+        '*--set[Any setting by its name, as sxfile-relay(8) lists them.]:name=value:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'

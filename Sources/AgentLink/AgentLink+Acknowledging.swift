@@ -16,11 +16,12 @@ extension AgentLink {
 
     /// Asks for the next message while earlier ones are not acknowledged, unless the engine has enough of them.
     private func readOn(_ connection: Connection) {
-        guard let receive = connection.receive, let client = slot(receive.server).client, client.canReadOn,
-            connection.unacknowledged != nil, !connection.holdsEnough
+        // Field by field: a copy of the whole queue costs more than the rest of this.
+        guard connection.unacknowledged != nil, !connection.holdsEnough, let server = connection.receive?.server,
+            let id = connection.receive?.row.recipientID, let client = slot(server).client, client.canReadOn
         else { return }
         connection.unacknowledged = nil
-        client.readOn(receive.row.recipientID)
+        client.readOn(id)
     }
 
     /// The bytes of a bulk message are safe: lets the relay drop it.
@@ -33,7 +34,7 @@ extension AgentLink {
         let held = connection.held.first { $0.token == token }
         let storedFirst = held.flatMap { $0.isStored ? $0.first : nil }
         // Early, so that the checkpoint of whole chunks goes with it.
-        if connection.receivedSinceStored >= Self.storedEvery / 2 || storedFirst != nil {
+        if connection.receivedSinceStored >= Self.storedEvery * 3 / 4 || storedFirst != nil {
             let id = connection.row.id
             try storePosition(connection) { db in
                 if let storedFirst { try SegmentRow.delete(db, id, first: storedFirst) }

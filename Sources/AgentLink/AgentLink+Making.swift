@@ -278,6 +278,10 @@ extension AgentLink {
             }
         case .error(.auth):
             throw .relayRefused("\(server.display) wants a password to make queues: smp://fingerprint:password@host")
+        case .error(.quota):
+            throw .relayRefused(
+                "\(server.display) makes no more queues now, for anybody or for this network; try again later, or with "
+                    + "another relay")
         case let other: throw .relayRefused("\(server.display) refused to make a queue: \(other.name)")
         }
     }

@@ -58,9 +58,11 @@ extension AgentLink {
             // Only now: a number counts as reserved when the database says so.
             connection.row = reserved
         }
-        for body in Self.bodies(of: pieces, count: count, first: first) {
-            let (messageID, wire) = try encrypt(.message(body[...]), on: connection)
-            connection.window.append(SendWindow.Item(id: messageID, body: wire, isStored: false, isAuthorized: true))
+        var message = BulkMessage(pieces: pieces, count: count, first: first)
+        while let part = message.next() {
+            let wire = try encrypt(part, of: &message, on: connection)
+            connection.window.append(
+                SendWindow.Item(id: connection.row.sentID, body: wire, isStored: false, isAuthorized: true))
         }
         flush(connection)
         return first...last
@@ -150,19 +152,22 @@ extension AgentLink {
 
     /// Submits what the window allows.
     func flush(_ connection: Connection) {
-        guard let send = connection.send, !isStopping else { return }
-        need(send.server)
-        let slot = slot(send.server)
-        guard let client = slot.client else { return }
+        guard !isStopping, let server = connection.send?.server else { return }
+        need(server)
+        connection.window.bound = configuration.sendBound
+        let slot = slot(server)
+        guard connection.window.hasNext, let client = slot.client, let send = connection.send else { return }
         let id = connection.row.id
         let generation = slot.generation
         while let item = connection.window.next() {
             guard let body = body(of: item, on: connection) else { return }
+            // Without its body, which the window keeps until the answer.
+            let (number, isStored) = (item.id, item.isStored)
             client.submit(
                 .send(notify: true, body: body[...]), entity: send.row.senderID,
                 authorization: item.isAuthorized ? .x25519(send.auth) : .none
-            ).whenComplete { [weak self] outcome in
-                self?.assumeIsolated { $0.answered(id, item, outcome, generation: generation) }
+            ) { outcome in
+                self.assumeIsolated { $0.answered(id, number, isStored: isStored, outcome, generation: generation) }
             }
         }
     }
@@ -182,18 +187,22 @@ extension AgentLink {
     }
 
     private func answered(
-        _ id: ConnectionID, _ item: SendWindow.Item, _ outcome: Result<ServerResponse, any Error>, generation: Int
+        _ id: ConnectionID, _ number: Int64, isStored: Bool, _ outcome: Result<ServerResponse, SMPClientError>,
+        generation: Int
     ) {
-        guard let connection = connections[id], let send = connection.send, slot(send.server).generation == generation
-        else { return }
+        guard let connection = connections[id], let server = connection.send?.server else { return }
+        let slot = slot(server)
+        guard slot.generation == generation else { return }
         activity &+= 1
         switch outcome {
         case .success(.ok):
             connection.fullRetryDelay = 1
             connection.fullRetry?.cancel()
             connection.fullRetry = nil
-            if item.isStored { removeFromOutbox(connection, item) }
-            if let delivered = connection.window.accepted(item.id) { told(connection, delivered: delivered, by: item) }
+            if isStored { removeFromOutbox(connection, number) }
+            if let delivered = connection.window.accepted(number) {
+                told(connection, delivered: delivered, isStored: isStored)
+            }
             if connection.isToldFull, !connection.window.isFull {
                 connection.isToldFull = false
                 tell(.quota(id, full: false))
@@ -202,7 +211,7 @@ extension AgentLink {
             flush(connection)
             connection.resumeRoomWaiters()
         case .success(.error(.quota)):
-            connection.window.refused(item.id)
+            connection.window.refused(number)
             tellDelivered(connection)
             if !connection.isToldFull {
                 connection.isToldFull = true
@@ -212,25 +221,25 @@ extension AgentLink {
         case .success(.error(.internal)), .success(.error(.store)), .success(.error(.unknown)):
             // The relay's own trouble, a full disk for one: it passes.
             logger.error("a relay could not take a message: \(outcome)")
-            connection.window.refused(item.id)
+            connection.window.refused(number)
             scheduleFullRetry(connection)
         case .success(.error(.auth)), .success(.error(.blocked)):
-            connection.window.rejected(item.id)
+            connection.window.rejected(number)
             sendQueueIsGone(connection)
         case .success(let other):
-            connection.window.rejected(item.id)
+            connection.window.rejected(number)
             logger.error("a relay answered SEND with \(other.name)")
             fail(id, .peer("the relay answered a message with \(other.name)"))
         case .failure:
             // The client closes after a missed deadline; `lost` rewinds the window.
-            slot(send.server).client?.close()
+            slot.client?.close()
         }
     }
 
     /// Tells the engine that the relay has messages: each stored one, bulk ones in runs.
-    private func told(_ connection: Connection, delivered: Int64, by item: SendWindow.Item) {
+    private func told(_ connection: Connection, delivered: Int64, isStored: Bool) {
         connection.delivered = delivered
-        if item.isStored || connection.window.count == 0 || delivered - connection.toldDelivered >= Self.deliveredRun {
+        if isStored || connection.window.count == 0 || delivered - connection.toldDelivered >= Self.deliveredRun {
             tellDelivered(connection)
         }
     }
@@ -260,14 +269,14 @@ extension AgentLink {
         }
     }
 
-    private func removeFromOutbox(_ connection: Connection, _ item: SendWindow.Item) {
+    private func removeFromOutbox(_ connection: Connection, _ number: Int64) {
         do {
-            try storage { db in try OutboxRow.delete(db, connection.row.id, item.id) }
+            try storage { db in try OutboxRow.delete(db, connection.row.id, number) }
         } catch {
             // It is sent again after the next start; the peer recognizes the duplicate.
             logger.error("\(error)")
         }
-        if connection.row.state == .joining, item.id == 1 { advance(connection) }
+        if connection.row.state == .joining, number == 1 { advance(connection) }
     }
 
     private func scheduleFullRetry(_ connection: Connection) {

@@ -4,8 +4,10 @@ import GRDB
 public import Logging
 public import NIOCore
 import Primitives
+import RateLimit
 import SMPClient
 public import SMPProtocol
+public import TLSTransport
 
 /// Duplex encrypted connections over SMP queues: making, joining, sending, receiving, surviving.
 ///
@@ -30,11 +32,24 @@ public actor AgentLink {
         var versions = SMP.clientVersions
         /// Whether blocks are encrypted once more inside TLS, with relays that are not of our kind.
         public var encryptsBlocks = true
+        /// How relays are reached.
+        let route: NetworkRoute
         /// With these.
-        public init(servers: [SMPServer], bootID: String, isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool) {
+        public init(
+            servers: [SMPServer], route: NetworkRoute = NetworkRoute(), bootID: String,
+            isBulk: @escaping @Sendable (ArraySlice<UInt8>) -> Bool
+        ) {
             self.servers = servers
+            self.route = route
             self.bootID = bootID
             self.isBulk = isBulk
+        }
+
+        /// Within a rate, no more messages are given to a relay's connection at a time than a second takes: what else is to be
+        /// said does not wait behind them for longer.
+        var sendBound: Int {
+            guard let rate = route.limiter?.bytesPerSecond else { return SendWindow.limit }
+            return Int(min(UInt64(SendWindow.limit), max(2, rate / UInt64(SMP.blockSize))))
         }
     }
 
@@ -51,6 +66,8 @@ public actor AgentLink {
     var connections: [ConnectionID: Connection] = [:]
     var recipients: [RecipientAddress: ConnectionID] = [:]
     var relays: [String: RelaySlot] = [:]
+    /// The one of `relays` that was looked up last.
+    var lastSlot: RelaySlot?
     var activity: UInt64 = 0
     var isStopping = false
     var nextServer = 0

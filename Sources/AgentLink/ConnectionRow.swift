@@ -77,12 +77,12 @@ struct ConnectionRow: Sendable {
 
     /// Writes everything that changes with messages.
     func updatePosition(_ db: GRDB.Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE connections SET ratchet = ?, sentId = ?, sentHash = ?, reservedId = ?, unstored = ?, receivedId = ?,
-                    receivedHash = ?, missing = ? WHERE id = ?
-                """,
-            arguments: [
+        try db.executeOften(
+            """
+            UPDATE connections SET ratchet = ?, sentId = ?, sentHash = ?, reservedId = ?, unstored = ?, receivedId = ?,
+                receivedHash = ?, missing = ? WHERE id = ?
+            """,
+            [
                 optionalBlob(ratchet), sentID, blob(sentHash), reservedID, unstored, sequence.last,
                 optionalBlob(sequence.lastHash),
                 sequence.missingText, id.rawValue,

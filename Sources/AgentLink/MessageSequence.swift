@@ -1,3 +1,5 @@
+import Primitives
+
 /// Where the peer's numbered, hash-chained messages stand (smp.md: `sndMsgId` and `prevMsgHash`).
 ///
 /// Numbers may come late when a full queue refused some of a pipelined run: what was skipped is remembered, bounded.
@@ -8,14 +10,36 @@ struct MessageSequence: Equatable, Sendable {
     /// The highest number received.
     private(set) var last: Int64
     /// SHA-256 of that message; nil if it was skipped over or unknown.
-    private(set) var lastHash: [UInt8]?
+    var lastHash: [UInt8]? { unhashed.map { SHA256.hash($0) } ?? knownHash }
+    private var knownHash: [UInt8]?
+    /// That message, if its hash is put off: together with the next one's it takes less time.
+    private var unhashed: ArraySlice<UInt8>?
     /// Numbers below `last` that never came, ascending.
     private(set) var missing: [ClosedRange<Int64>]
 
     init(last: Int64 = 0, lastHash: [UInt8]? = nil, missing: [ClosedRange<Int64>] = []) {
         self.last = last
-        self.lastHash = lastHash
+        knownHash = lastHash
         self.missing = missing
+    }
+
+    /// Messages shorter than this are not worth keeping for their hash.
+    private static let putOffCount = 4096
+
+    /// Takes in message `id` as it came, which names `previous` as the hash of the one before.
+    mutating func receive(_ id: Int64, message: ArraySlice<UInt8>, previous: [UInt8]) -> Integrity {
+        guard id > last, message.count >= Self.putOffCount, SHA256.hasPairs else {
+            return receive(id, hash: SHA256.hash(message), previous: previous)
+        }
+        guard let before = unhashed else {
+            defer { unhashed = message }
+            return receive(id, hash: [], previous: previous)
+        }
+        let (hashBefore, hash) = before.withUnsafeBytes { before in
+            message.withUnsafeBytes { SHA256.hash(before, $0) }
+        }
+        (knownHash, unhashed) = (hashBefore, nil)
+        return receive(id, hash: hash, previous: previous)
     }
 
     /// Takes in message `id`, whose own hash is `hash` and which names `previous` as the hash of the one before.
@@ -26,7 +50,8 @@ struct MessageSequence: Equatable, Sendable {
         let expectedHash = lastHash
         let isFirst = last == 0
         last = id
-        lastHash = hash
+        knownHash = hash
+        unhashed = nil
         // After a retried confirmation the first number may be higher: there is nothing before it to miss.
         if isFirst { return .ok }
         if id > expected {

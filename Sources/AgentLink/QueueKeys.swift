@@ -66,6 +66,47 @@ struct ReceiveQueue: Sendable {
         endToEndBox = try? BoxKey(endToEndKey, peerKey)
     }
 
+    /// A ratchet message, opened down to what the ratchet decrypts.
+    typealias OpenedMessage = (bytes: [UInt8], encrypted: Range<Int>, sentAt: Int64)
+
+    /// Opens, in one copy, what nearly every push is: a ratchet message of a sender whose key is known.
+    ///
+    /// - Returns: nil for everything else, and for what is not authentic: `open` takes it, or says why not.
+    func openMessage(_ body: ArraySlice<UInt8>, relayID: [UInt8]) -> OpenedMessage? {
+        guard let endToEndBox else { return nil }
+        var bytes = Array(body)
+        let found = bytes.withUnsafeMutableBufferPointer { bytes -> (Range<Int>, Int64)? in
+            // A length, then so many bytes.
+            func content(at offset: Int, in end: Int) -> Range<Int>? {
+                guard offset + 2 <= end else { return nil }
+                let count = Int(bytes[offset]) << 8 | Int(bytes[offset + 1])
+                return offset + 2 + count <= end ? offset + 2..<offset + 2 + count : nil
+            }
+            guard relayID.withUnsafeBufferPointer({ try? serverBox.open(inPlace: bytes, nonce: $0) }) != nil,
+                let delivery = content(at: BoxKey.tagCount, in: bytes.count),
+                // Time, flag, space; version, no key, nonce, tag.
+                delivery.count > 10 + 27 + BoxKey.tagCount, bytes[delivery.lowerBound + 9] == UInt8(ascii: " "),
+                [UInt8(ascii: "T"), UInt8(ascii: "F")].contains(bytes[delivery.lowerBound + 8]),
+                bytes[delivery.lowerBound + 12] == UInt8(ascii: "0")
+            else { return nil }
+            let nonce = UnsafeBufferPointer(
+                rebasing: bytes[(delivery.lowerBound + 13)..<(delivery.lowerBound + 37)])
+            let box = delivery.lowerBound + 37..<delivery.upperBound
+            guard
+                (try? endToEndBox.open(inPlace: UnsafeMutableBufferPointer(rebasing: bytes[box]), nonce: nonce)) != nil,
+                let envelope = content(at: box.lowerBound + BoxKey.tagCount, in: box.upperBound),
+                // No key, version, kind.
+                envelope.count > 4, bytes[envelope.lowerBound] == UInt8(ascii: "_"),
+                bytes[envelope.lowerBound + 3] == UInt8(ascii: "M")
+            else { return nil }
+            let sentAt = bytes[delivery.lowerBound..<delivery.lowerBound + 8].reduce(0 as UInt64) {
+                $0 << 8 | UInt64($1)
+            }
+            return (envelope.lowerBound + 4..<envelope.upperBound, Int64(bitPattern: sentAt))
+        }
+        return found.map { (bytes, $0.0, $0.1) }
+    }
+
     func open(_ body: ArraySlice<UInt8>, relayID: [UInt8]) throws -> Opened {
         switch try Delivery.open(body, key: serverBox, messageID: relayID) {
         case .quota: return .quota
@@ -130,6 +171,11 @@ struct SendQueue: Sendable {
     /// A SEND body around `envelope`.
     func seal(_ envelope: [UInt8]) throws(SMPProtocolError) -> [UInt8] {
         try QueueEnvelope.seal(envelope, key: endToEndBox, version: row.version)
+    }
+
+    /// A SEND body around an envelope of `count` bytes that `fill` writes.
+    func seal(count: Int, _ fill: (UnsafeMutableBufferPointer<UInt8>) throws -> Void) throws -> [UInt8] {
+        try QueueEnvelope.seal(count: count, key: endToEndBox, version: row.version, fill)
     }
 
     /// The SEND body of the first message: it brings our keys.

@@ -81,9 +81,11 @@ extension AgentLink {
     /// The slot of a relay, made when it is first needed.
     func slot(_ server: SMPServer) -> RelaySlot {
         let key = server.identity
-        if let slot = relays[key] { return slot }
-        let slot = RelaySlot(server)
+        // One relay carries message after message.
+        if let lastSlot, lastSlot.server.identity == key { return lastSlot }
+        let slot = relays[key] ?? RelaySlot(server)
         relays[key] = slot
+        lastSlot = slot
         return slot
     }
 
@@ -120,7 +122,7 @@ extension AgentLink {
             let coming = slot.generation + 1
             let client = try await SMPClient.connect(
                 to: server, on: loop, timeouts: configuration.timeouts, versions: configuration.versions,
-                encryptsBlocks: configuration.encryptsBlocks,
+                encryptsBlocks: configuration.encryptsBlocks, route: configuration.route,
                 deliver: { [weak self] push in
                     self?.assumeIsolated { $0.receive(push, from: server, generation: coming) }
                 }, logger: logger)

@@ -26,23 +26,34 @@ struct Segment: Equatable, Sendable {
 
     /// Reads a segment; nil if `bytes` is a whole message or a damaged segment.
     init?(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.first == UInt8(ascii: "#"), let space = bytes.prefix(41).firstIndex(of: UInt8(ascii: " ")) else {
-            return nil
-        }
-        let fields = bytes[(bytes.startIndex + 1)..<space].split(
-            separator: UInt8(ascii: "."), omittingEmptySubsequences: false
-        ).map { Int64(String(decoding: $0, as: UTF8.self)) }
-        guard fields.count == 3, let first = fields[0], let number = fields[1], let total = fields[2], first > 0,
-            total > 0, total <= Int64(Self.messageLimit / Self.payloadCount + 1), number >= 0, number < total
+        guard bytes.first == UInt8(ascii: "#") else { return nil }
+        var rest = bytes.dropFirst()
+        guard let first = Self.number(&rest, before: UInt8(ascii: ".")),
+            let number = Self.number(&rest, before: UInt8(ascii: ".")),
+            let total = Self.number(&rest, before: UInt8(ascii: " ")), first > 0,
+            total > 0, total <= Int64(Self.messageLimit / Self.payloadCount + 1), number < total
         else { return nil }
         self.first = first
         self.number = Int(number)
         self.total = Int(total)
-        self.body = bytes[(space + 1)...]
+        self.body = rest
         // Every segment but the last is full, so that each one's place is known without the others.
         guard body.count == Self.payloadCount || self.number == self.total - 1 && body.count <= Self.payloadCount else {
             return nil
         }
+    }
+
+    /// Takes a decimal number and the byte behind it.
+    private static func number(_ rest: inout ArraySlice<UInt8>, before end: UInt8) -> Int64? {
+        var value: Int64 = 0
+        var digits = 0
+        while let byte = rest.popFirst() {
+            if byte == end { return digits > 0 ? value : nil }
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), digits < 18 else { return nil }
+            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+            digits += 1
+        }
+        return nil
     }
 
     /// How many agent messages a message of `count` bytes takes.

@@ -43,6 +43,8 @@ struct SendWindow: Sendable {
     /// queue, one more each time that so many were taken.
     private(set) var allowed = SendWindow.limit
     private var takenSinceGrowth = 0
+    /// Where a rate is to be kept: so many may wait here and be unanswered.
+    var bound = SendWindow.limit
     /// The highest number ever appended.
     private(set) var lastID: Int64 = 0
     private var lastDelivered: Int64 = 0
@@ -50,7 +52,7 @@ struct SendWindow: Sendable {
     /// Messages that the relay has not taken.
     var count: Int { entries.count }
     /// Whether a sender that can wait should.
-    var hasRoom: Bool { !isFull && !isProbing && entries.count < Self.limit }
+    var hasRoom: Bool { !isFull && !isProbing && entries.count < min(Self.limit, bound) }
     /// Whether all answers to a refused run are in, so that it may be repeated.
     var canRetry: Bool { isFull && outstanding == 0 }
 
@@ -59,9 +61,12 @@ struct SendWindow: Sendable {
         entries.append(Entry(item: item, progress: .waiting))
     }
 
+    /// Whether there is a message to submit now.
+    var hasNext: Bool { !isFull && outstanding < (isProbing ? 1 : min(allowed, bound)) && cursor < entries.count }
+
     /// The next message to submit now; it counts as submitted.
     mutating func next() -> Item? {
-        guard !isFull, outstanding < (isProbing ? 1 : allowed), cursor < entries.count else { return nil }
+        guard hasNext else { return nil }
         entries[cursor].progress = .submitted
         outstanding += 1
         defer { cursor += 1 }

@@ -21,7 +21,8 @@ extension ChatEvent {
         case .newMessage(let new):
             return [new.kind.parameter] + new.announced.map(\.encoded) + new.otherParameters
         case .fileChunk(let chunk, _): return ["\(chunk.reference)", "\(chunk.part).\(chunk.number)"]
-        case .messageUpdate(let reference, _), .messageDelete(let reference), .messageEvaluate(let reference, _):
+        case .messageUpdate(let reference, _), .messageDelete(let reference), .messageEvaluate(let reference, _),
+            .fileRetry(let reference):
             return ["\(reference)"]
         case .fileOffer(let offer): return [try text(offer.name, "file name"), try size(offer.size)]
         case .fileAccept(let name): return [try text(name, "file name")]
@@ -58,7 +59,7 @@ extension ChatEvent {
             .memberDelete(let member):
             return [member.text]
         case .newMessage, .fileChunk, .messageUpdate, .messageDelete, .messageEvaluate, .fileOffer, .fileAccept,
-            .fileWant, .fileDone, .fileComplete, .fileCancel, .fileDirect, .ok, .info, .probe, .probeCheck,
+            .fileWant, .fileDone, .fileComplete, .fileCancel, .fileDirect, .fileRetry, .ok, .info, .probe, .probeCheck,
             .probeConfirm, .groupLeave, .groupDelete, .earlierForm, .unknown:
             return []
         }
@@ -85,7 +86,7 @@ extension ChatEvent {
         case .groupInvite(let group): return [try json(group.profile)]
         case .memberNew(let announcement): return [try json(announcement.new.profile)]
         case .memberIntroduce(let member), .memberInfo(let member): return [try json(member.profile)]
-        case .messageDelete, .fileAccept, .fileWant, .fileComplete, .ok, .probe, .probeCheck, .probeConfirm,
+        case .messageDelete, .fileAccept, .fileWant, .fileComplete, .fileRetry, .ok, .probe, .probeCheck, .probeConfirm,
             .groupAccept, .groupLeave, .groupDelete, .memberInvite, .memberForward, .memberConnected,
             .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
             return []

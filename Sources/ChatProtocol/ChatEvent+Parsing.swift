@@ -94,6 +94,7 @@ extension ChatEvent {
             }
             return .fileCancel(FileCancel(reference: reference, code: code, reason: try reader.bodyText("reason")))
         case "x.file.direct": return .fileDirect(try DirectOffer(try reader.json()))
+        case "x.file.retry": return .fileRetry(reference: try reader.reference())
         default: return nil
         }
     }

@@ -28,6 +28,8 @@ public enum ChatEvent: Hashable, Sendable {
     case fileCancel(FileCancel)
     /// x.file.direct
     case fileDirect(DirectOffer)
+    /// x.file.retry: the recipient of the x.file or x.msg.new `reference`, which is over, asks for the file again.
+    case fileRetry(reference: Int64)
 
     /// x.ok: the answer to connection information that has no other.
     case ok
@@ -85,6 +87,7 @@ public enum ChatEvent: Hashable, Sendable {
         case .fileComplete: "x.file.ok"
         case .fileCancel: "x.file.cancel"
         case .fileDirect: "x.file.direct"
+        case .fileRetry: "x.file.retry"
         case .ok: "x.ok"
         case .info: "x.info"
         case .probe: "x.info.probe"

@@ -65,6 +65,10 @@ public struct FileOffer: Hashable, Sendable {
     public var mode: UInt16?
     /// The manifest of a tree, not interpreted here.
     public var entries: JSONValue?
+    /// When the offer ends unless it is accepted; nil if never.
+    public var expires: FileTime?
+    /// The id of the offer, which is over, that this one repeats; nil if it is new.
+    public var retries: Int64?
 
     /// An offer; nil unless `chunkSize` is a power of two from 16 KiB to 1 MiB. Of `mode` the lowest nine bits are kept.
     public init?(
@@ -118,6 +122,8 @@ public struct FileOffer: Hashable, Sendable {
             guard let bits = bits.integer, bits >= 0 else { throw .invalid("mode", event: "x.file") }
             mode = UInt16(bits & 0o777)
         }
+        expires = members["expires"].flatMap(FileTime.init)
+        retries = members["retry"]?.integer
     }
 
     /// The offer as JSON.
@@ -128,6 +134,8 @@ public struct FileOffer: Hashable, Sendable {
         ]
         if let modified { members.append(JSONMember("mtime", modified.json)) }
         if let mode { members.append(JSONMember("mode", .integer(Int64(mode)))) }
+        if let expires { members.append(JSONMember("expires", expires.json)) }
+        if let retries { members.append(JSONMember("retry", .integer(retries))) }
         if let entries { members.append(JSONMember("entries", entries)) }
         return JSONValue.object(members).encoded()
     }

@@ -96,6 +96,11 @@ public final class ProfileDatabase: Sendable {
         try queue.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
     }
 
+    /// Writes a copy as of this moment to `path`, an empty file or none.
+    public func snapshot(to path: String) throws {
+        try queue.writeWithoutTransaction { db in try db.execute(sql: "VACUUM INTO ?", arguments: [path]) }
+    }
+
     /// SQLite's own check; the problems it found, none if the file is sound.
     public func check() throws -> [String] {
         try queue.read { db in

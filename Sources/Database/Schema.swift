@@ -7,8 +7,27 @@ enum Schema {
         migrator.registerMigration("v1") { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("chances") { db in
+            try db.execute(sql: chances)
+        }
         return migrator
     }
+
+    /// Pausing, expiry, second chances, policies, what is due at the end of a transfer.
+    private static let chances = """
+        ALTER TABLE transfers ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;     -- 1: held by the user
+        ALTER TABLE transfers ADD COLUMN expiresAt INTEGER;                     -- an offer not accepted by then is withdrawn
+        ALTER TABLE transfers ADD COLUMN retryOf INTEGER;                       -- the ended transfer that this one repeats
+        ALTER TABLE transfers ADD COLUMN askedAgain INTEGER NOT NULL DEFAULT 0; -- send: 1: x.file.retry waits for its answer
+        ALTER TABLE transfers ADD COLUMN digest TEXT;                           -- SHA-256 of the file, and of which file
+        ALTER TABLE transfers ADD COLUMN retryAt INTEGER;                       -- relay-down: when it is tried next
+        ALTER TABLE transfers ADD COLUMN hookDue INTEGER NOT NULL DEFAULT 0;    -- 1: complete, and the hook was not started
+        CREATE INDEX transfersByHook ON transfers(hookDue) WHERE hookDue = 1;
+        CREATE INDEX transfersByRetry ON transfers(retryOf);
+        ALTER TABLE contacts ADD COLUMN acceptsAlways INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE contacts ADD COLUMN acceptLimit INTEGER;                    -- bytes
+        ALTER TABLE contacts ADD COLUMN acceptDirectory TEXT;
+        """
 
     private static let version1 = """
         -- Single values: settings (key 'setting.…'), the database's own device and inode, the boot id, the id counter.

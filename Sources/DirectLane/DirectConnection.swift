@@ -1,6 +1,7 @@
 import ChunkIO
 import Glibc
 import Guarding
+import RateLimit
 
 /// One direct connection: frames in and out, on a thread of its own.
 ///
@@ -50,19 +51,21 @@ final class DirectConnection: Sendable {
 
     let mail = Guarded(Mail())
     let wake: Wake
+    let limiter: RateLimiter?
     private let event: @Sendable (DirectConnection, Event) -> Void
 
     /// Starts a connection; `event` is called on its thread.
     ///
     /// nil, and an accepted socket closed, when the process has no descriptor left.
     static func start(
-        _ start: Start, key: DirectKey, event: @escaping @Sendable (DirectConnection, Event) -> Void
+        _ start: Start, key: DirectKey, limiter: RateLimiter? = nil,
+        event: @escaping @Sendable (DirectConnection, Event) -> Void
     ) -> DirectConnection? {
         guard let wake = Wake.make() else {
             if case .accepted(let descriptor) = start { close(descriptor) }
             return nil
         }
-        let connection = DirectConnection(wake: wake, event: event)
+        let connection = DirectConnection(wake: wake, limiter: limiter, event: event)
         let begins = startThread(named: "sxfile-direct") { connection.work(start, key) }
         if !begins {
             if case .accepted(let descriptor) = start { close(descriptor) }
@@ -71,8 +74,11 @@ final class DirectConnection: Sendable {
         return connection
     }
 
-    private init(wake: Wake, event: @escaping @Sendable (DirectConnection, Event) -> Void) {
+    private init(
+        wake: Wake, limiter: RateLimiter?, event: @escaping @Sendable (DirectConnection, Event) -> Void
+    ) {
         self.wake = wake
+        self.limiter = limiter
         self.event = event
     }
 

@@ -1,5 +1,6 @@
 public import ChunkIO
 import Guarding
+public import RateLimit
 
 /// One attempt of two engines to meet directly: a listener of each, dials of each, and one connection that is kept.
 ///
@@ -43,12 +44,17 @@ public final class DirectRendezvous: Sendable {
     /// Where it listens; none if there is no address to listen on.
     public let endpoints: [Endpoint]
     private let role: Role
+    private let limiter: RateLimiter?
     private let state = Guarded(State())
     private let event: @Sendable (Event) -> Void
 
-    /// Listens on `addresses`.
-    public init(role: Role, listeningOn addresses: [IPAddress], event: @escaping @Sendable (Event) -> Void) {
+    /// Listens on `addresses`; what passes keeps to `limiter`.
+    public init(
+        role: Role, listeningOn addresses: [IPAddress], limiter: RateLimiter? = nil,
+        event: @escaping @Sendable (Event) -> Void
+    ) {
         self.role = role
+        self.limiter = limiter
         self.event = event
         let (box, key) = (WeakBox(), key)
         let listener = DirectListener(on: addresses) { descriptor in
@@ -112,7 +118,7 @@ public final class DirectRendezvous: Sendable {
 
     private func begin(_ start: DirectConnection.Start, _ key: DirectKey) {
         let isAccepted = if case .accepted = start { true } else { false }
-        let connection = DirectConnection.start(start, key: key) { [weak self] connection, event in
+        let connection = DirectConnection.start(start, key: key, limiter: limiter) { [weak self] connection, event in
             if case .closed = event, isAccepted { self?.state.withLock { $0.listener }?.settled() }
             guard let self else { return connection.cancel() }
             self.take(event, from: connection)

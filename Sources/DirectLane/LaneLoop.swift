@@ -1,6 +1,7 @@
 import ChunkIO
 import Glibc
 import Guarding
+import RateLimit
 
 /// What a direct connection's thread does: frames from the mail to the socket, frames from the socket to the engine.
 struct LaneLoop: ~Copyable {
@@ -30,13 +31,14 @@ struct LaneLoop: ~Copyable {
     private var written = 0
     private var lastProgress = LaneClock.now
     private var isBlocked = false
+    private var pace = LanePace()
     /// Some of what was written is not with the kernel.
     private var isGathering = false
     /// What is on its way may take until then, once this side finishes.
     private var farewellEnds: Int64?
 
     init(_ socket: consuming DirectSocket, of connection: DirectConnection) {
-        LaneSocket.watch(socket.descriptor)
+        LaneSocket.watch(socket.descriptor, receiveBuffer: connection.limiter?.receiveBuffer)
         self.socket = socket
         self.connection = connection
     }
@@ -93,13 +95,21 @@ struct LaneLoop: ~Copyable {
     private mutating func wait() throws(DirectError) {
         let isSending = next < outgoing.count || isGathering
         var events: Int16 = 0
-        if wantsInput { events |= Int16(POLLIN) }
-        if isSending { events |= Int16(POLLOUT) }
-        let stalled = isSending ? lastProgress + FrameLimits.stall : nil
+        let now = LaneClock.now
+        let pause = pace.next(after: now, isSending: isSending)
+        if pace.isHolding, pause == nil { return pace.isHolding = false }
+        pace.isHolding = false
+        if wantsInput, pace.mayRead(at: now) { events |= Int16(POLLIN) }
+        if isSending, pace.maySend(at: now) { events |= Int16(POLLOUT) }
+        let stalled = isSending ? max(lastProgress, pace.sendsFrom) + FrameLimits.stall : nil
         let deadline = [stalled, farewellEnds].compactMap { $0 }.min()
         // An error of a socket that nothing is wanted of shows when something is.
         let descriptor = events == 0 ? -1 : socket.descriptor
-        _ = try LaneSocket.wait(for: descriptor, events, until: deadline, connection.wake, "sending")
+        if let pause, pause < deadline ?? .max {
+            try LaneSocket.pause(for: descriptor, events, until: pause, connection.wake)
+        } else {
+            _ = try LaneSocket.wait(for: descriptor, events, until: deadline, connection.wake, "sending")
+        }
         isBlocked = false
     }
 
@@ -113,21 +123,31 @@ struct LaneLoop: ~Copyable {
             return false
         }
         let frame = outgoing[next]
+        let limiter = connection.limiter
         while true {
             let total = frame.head.count + (frame.body?.count ?? 0)
             guard written < total else { break }
+            if limiter != nil, !pace.maySend(at: LaneClock.now) {
+                pace.isHolding = true
+                try flush()
+                return false
+            }
             let from = written
+            let end = limiter == nil ? total : min(total, from + LanePace.piece)
             let progress: DirectSocket.Progress
             if let body = frame.body {
-                progress = body.withPrefixed(frame.head) { socket.write(UnsafeRawBufferPointer(rebasing: $0[from...])) }
+                progress = body.withPrefixed(frame.head) {
+                    socket.write(UnsafeRawBufferPointer(rebasing: $0[from..<end]))
+                }
             } else {
-                progress = frame.head.withUnsafeBytes { socket.write(UnsafeRawBufferPointer(rebasing: $0[from...])) }
+                progress = frame.head.withUnsafeBytes { socket.write(UnsafeRawBufferPointer(rebasing: $0[from..<end])) }
             }
             switch progress {
             case .done(let count):
                 written += count
                 isGathering = true
                 lastProgress = LaneClock.now
+                if let limiter { pace.sent(count, limiter) }
             case .wantsRead, .wantsWrite:
                 isBlocked = true
                 return false
@@ -181,6 +201,10 @@ struct LaneLoop: ~Copyable {
 
     /// Reads once; whether there may be more.
     private mutating func read() throws(DirectError) -> Bool {
+        if connection.limiter != nil, !pace.mayRead(at: LaneClock.now) {
+            pace.isHolding = true
+            return false
+        }
         switch incoming {
         case .waiting(let header, let body):
             guard takeBuffer(header: header, body: body) else { return false }
@@ -303,9 +327,11 @@ struct LaneLoop: ~Copyable {
     }
 
     /// The bytes that a read gave; nil if none are there now.
-    private func count(_ progress: DirectSocket.Progress) throws(DirectError) -> Int? {
+    private mutating func count(_ progress: DirectSocket.Progress) throws(DirectError) -> Int? {
         switch progress {
-        case .done(let count): return count
+        case .done(let count):
+            if let limiter = connection.limiter { pace.read(count, limiter) }
+            return count
         case .wantsRead, .wantsWrite: return nil
         case .ended: throw .closedByPeer
         case .failed(let what): throw .tls(what)

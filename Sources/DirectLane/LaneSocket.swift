@@ -66,7 +66,8 @@ enum LaneSocket {
     static func drop(_ descriptor: Int32) { close(descriptor) }
 
     /// Makes the kernel notice a peer that is gone.
-    static func watch(_ descriptor: Int32) {
+    /// - Parameter receiveBuffer: what may have come and not be read; nil leaves it to the kernel.
+    static func watch(_ descriptor: Int32, receiveBuffer: Int?) {
         func set(_ level: Int32, _ option: Int32, _ value: Int32) {
             var value = value
             setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
@@ -76,6 +77,16 @@ enum LaneSocket {
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, 2)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 3)
         set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, FrameLimits.unanswered)
+        if let receiveBuffer { set(Int32(SOL_SOCKET), SO_RCVBUF, Int32(clamping: receiveBuffer)) }
+    }
+
+    /// Waits as `wait` does, but for no more than until `time`, which is no failure.
+    static func pause(
+        for descriptor: Int32, _ events: Int16, until time: Int64, _ wake: Wake
+    ) throws(DirectError) {
+        do throws(DirectError) { _ = try wait(for: descriptor, events, until: time, wake, "") } catch {
+            guard case .timedOut = error else { throw error }
+        }
     }
 
     /// Waits until `descriptor` is ready for one of `events` (true), or `wake` was signalled (false).

@@ -23,8 +23,31 @@ enum KeyDerivation {
 
     /// One step of a chain: `chainKey` moves on, the keys of one message come out.
     static func message(_ chainKey: inout [UInt8]) -> (keys: MessageKeys, headerIV: [UInt8]) {
-        let output = HKDF.sha512(salt: [], secret: chainKey, info: "SimpleXChainRatchet", count: 96)
-        chainKey = Array(output[..<32])
-        return (MessageKeys(key: Array(output[32..<64]), iv: Array(output[64..<80])), Array(output[80...]))
+        step(&chainKey) { step in
+            (MessageKeys(key: Array(step.key), iv: Array(step.iv)), Array(step.headerIV))
+        }
+    }
+
+    /// What one step of a chain gives, for as long as it is looked at.
+    struct Step {
+        let key, iv, headerIV: UnsafeBufferPointer<UInt8>
+    }
+
+    /// One step of a chain: `chainKey` moves on unless `body` throws.
+    static func step<Value, Failure: Error>(
+        _ chainKey: inout [UInt8], _ body: (Step) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let result = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 96) { output -> Result<Value, Failure> in
+            HKDF.sha512(secret: chainKey, info: "SimpleXChainRatchet", into: output)
+            func part(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+                UnsafeBufferPointer(rebasing: output[range])
+            }
+            do throws(Failure) {
+                let value = try body(Step(key: part(32..<64), iv: part(64..<80), headerIV: part(80..<96)))
+                chainKey = Array(part(0..<32))
+                return .success(value)
+            } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 }

@@ -15,6 +15,12 @@ public struct Ratchet: Sendable, Equatable {
     struct SendingChain: Equatable, Sendable {
         var chainKey: [UInt8]
         var headerKey: [UInt8]
+
+        /// Gives the next message's keys to `body`; the chain moves on unless that throws.
+        mutating func encrypt(_ body: ([UInt8], KeyDerivation.Step) throws -> Void) throws {
+            let headerKey = headerKey
+            try KeyDerivation.step(&chainKey) { keys in try body(headerKey, keys) }
+        }
     }
 
     /// The key of a number that was passed over.
@@ -92,23 +98,36 @@ public struct Ratchet: Sendable, Equatable {
     ///
     /// Throws `cannotSendYet`, `tooLong`, `outOfNumbers`; the state then stays as it was.
     public mutating func encrypt(_ plain: some Collection<UInt8>, paddedTo size: Int) throws(RatchetError) -> [UInt8] {
-        guard var chain = sending else { throw .cannotSendYet }
-        guard sendingNumber < UInt32.max else { throw .outOfNumbers }
         let padded: [UInt8]
         do { padded = try WireWriter.pad(plain, to: size) } catch {
             throw .tooLong(count: plain.count, limit: min(size - 2, Int(UInt16.max)))
         }
-        let step = KeyDerivation.message(&chain.chainKey)
+        var message = [UInt8](repeating: 0, count: overhead) + padded
+        try message.withUnsafeMutableBufferPointer { message throws(RatchetError) in try encrypt(inPlace: message) }
+        return message
+    }
+
+    /// How many bytes a message is longer than its padded plaintext.
+    public var overhead: Int { EncryptedMessage.overhead(version: version) }
+
+    /// Encrypts as the next message what stands in `message` behind `overhead` bytes: a padded plaintext.
+    ///
+    /// Throws `cannotSendYet`, `outOfNumbers`; the state then stays as it was.
+    public mutating func encrypt(inPlace message: UnsafeMutableBufferPointer<UInt8>) throws(RatchetError) {
+        guard sending != nil else { throw .cannotSendYet }
+        guard sendingNumber < UInt32.max else { throw .outOfNumbers }
+        precondition(message.count > overhead, "a message has a plaintext")
         let header = RatchetHeader(
-            maximumVersion: E2EParameters.versions.upperBound, ratchetKey: ratchetKey.publicKey,
+            maximumVersion: E2EParameters.versions.upperBound, ratchetKey: ratchetKey.publicKey.spki[...],
             previousCount: previousCount, number: sendingNumber)
         do {
-            let message = try EncryptedMessage.seal(
-                padded, header: header, version: version, headerKey: chain.headerKey, keys: step.keys,
-                headerIV: step.headerIV, associatedData: associatedData)
-            sending = chain
+            let (version, associatedData) = (version, associatedData)
+            try sending?.encrypt { headerKey, keys in
+                try EncryptedMessage.seal(
+                    inPlace: message, header: header, version: version, headerKey: headerKey, keys: keys,
+                    associatedData: associatedData)
+            }
             sendingNumber += 1
-            return message
         } catch {
             throw .malformed("state: \(error)")
         }

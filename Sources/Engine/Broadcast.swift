@@ -3,14 +3,19 @@ import Guarding
 /// Tells progress to the command in this process and to those that watch.
 final class Broadcast: Sendable {
     let socket = Guarded<EngineSocket?>(nil)
-    private let progress = Guarded<@Sendable (ProgressEvent) -> Void>({ _ in })
+    private let watcher = Guarded(Watcher { _ in })
+
+    /// Wrapped: a bare function that passes through a generic lock comes out inside one more thunk each time.
+    private struct Watcher: Sendable {
+        let tell: @Sendable (ProgressEvent) -> Void
+    }
 
     func begin(_ progress: @escaping @Sendable (ProgressEvent) -> Void) {
-        self.progress.withLock { $0 = progress }
+        watcher.withLock { $0 = Watcher(tell: progress) }
     }
 
     func report(_ event: ProgressEvent) {
-        progress.withLock { $0 }(event)
+        watcher.withLock { $0 }.tell(event)
         tell(.progress(event))
     }
 

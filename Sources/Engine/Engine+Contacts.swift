@@ -116,11 +116,12 @@ extension Engine {
                 try row.update(db)
             case .offer(let ref, let file): touched += try Self.takeOffer(db, ref: ref, file, from: contact)
             case .message(let ref, let message):
-                let limit = try self.profile.inlineLimit(db)
+                let limit = (try? self.profile.inlineLimit()) ?? 1_048_576
                 touched += try Self.takeMessage(db, ref: ref, message, from: contact, limit: limit)
             case .chunk(let chunk): touched += try Self.takeInline(db, chunk, body, from: contact)
             case .cancel(let ref, let code, let reason):
                 touched += try Self.takeCancel(db, ref: ref, code, reason: reason, from: contact)
+            case .retry(let ref): touched += try Self.takeRetry(db, ref: ref, from: contact)
             case .fileOK(let root): touched += try Self.takeInlineOK(db, root: root, from: contact)
             case .ignored(let event):
                 self.logger.notice("an event was skipped", metadata: ["event": "\(event)"])
@@ -144,6 +145,8 @@ extension Engine {
         let known = try Transfer.fetchAll(
             db, where: "contact = ? AND direction = 'receive' AND offerRef = ?", [contact.id, ref])
         guard known.isEmpty else { return [] }
+        let asking = try Self.asking(db, ref: file.retries, from: contact)
+        if let asking, try Self.takeAnswer(db, asking, ref: ref, file) { return [asking.id] }
         var transfer = Transfer(
             id: try Meta.nextID(db), direction: .receive, contact: contact, isInline: false, name: file.name,
             size: file.size, chunkSize: file.chunkSize, now: unixNow())
@@ -151,6 +154,12 @@ extension Engine {
         transfer.invitation = file.invitation
         transfer.mode = file.mode
         transfer.modifiedAt = file.modifiedAt
+        transfer.expiresAt = file.expiresAt
+        transfer.retryOf = try file.retries.flatMap { ref in
+            try Transfer.fetchAll(
+                db, where: "contact = ? AND direction = 'receive' AND offerRef = ?", [contact.id, ref]
+            ).first?.id
+        }
         if file.isFolder {
             transfer.end(.failed, by: .me, reason: "this version does not receive folders yet", failure: .failed)
             transfer.isUntold = true
@@ -160,7 +169,7 @@ extension Engine {
             transfer.isUntold = true
         }
         try transfer.insert(db)
-        return [transfer.id]
+        return [transfer.id] + (asking.map { [$0.id] } ?? [])
     }
 
     private static func takeCancel(
@@ -168,8 +177,9 @@ extension Engine {
     ) throws -> [Int64] {
         // Only a recipient declines: then the number is that of an offer of ours.
         let direction: Direction = code == .declined ? .send : .receive
-        let transfers = try Transfer.fetchAll(
+        var transfers = try Transfer.fetchAll(
             db, where: "contact = ? AND direction = ? AND offerRef = ?", [contact.id, direction.rawValue, ref])
+        if direction == .receive, let asking = try Self.asking(db, ref: ref, from: contact) { transfers = [asking] }
         var ended: [Int64] = []
         for var transfer in transfers {
             // A join that found nothing because the sender had ended the offer: now the sender says how.

@@ -8,7 +8,10 @@ import TransferCore
 extension Engine {
     func take(_ event: AgentEvent) async {
         switch event {
-        case .linkReady(let connection, _): await advance(connection)
+        case .linkReady(let connection, _):
+            // Made in this run: whatever comes on it is pushed at once.
+            drained.insert(connection)
+            await advance(connection)
         case .confirmation(let connection, let info): await confirm(connection, info: info)
         case .connected(let connection, _): await advance(connection)
         case .message(let connection, let inbound, _, let integrity, let body):
@@ -30,11 +33,13 @@ extension Engine {
         case .relayUp(let server):
             let isFirst = answered.insert(server).inserted
             let wasDown = down.removeValue(forKey: server) != nil
+            nextTry[server] = nil
             if wasDown { broadcast.tell(.up(server: "\(server)")) }
             // At the first answer rows may still say what an earlier engine saw.
             if isFirst || wasDown { tellRelays() }
-        case .relayDown(let server, let error, _):
+        case .relayDown(let server, let error, let delay):
             down[server] = error
+            nextTry[server] = unixNow() + Int64(delay)
             broadcast.tell(.down(server: "\(server)", FailureKind(error), error.description))
             tellRelays()
         }
@@ -85,7 +90,7 @@ extension Engine {
             else { return }
             row.state = .connecting
             try row.update(db)
-            try AgentStore.allow(db, connection, info: try self.profile.profileInfo(db))
+            try AgentStore.allow(db, connection, info: self.profile.profileInfo())
         }
     }
 
@@ -258,11 +263,19 @@ extension Engine {
 
     /// Says to every transfer whether a relay that it needs is down.
     func tellRelays() {
-        let relays = Set(down.keys.map { RelayName("\($0)") })
+        let relays = Dictionary(
+            down.keys.map { (RelayName("\($0)"), nextTry[$0] ?? 0) }, uniquingKeysWith: { max($0, $1) })
         let transfers = (try? profile.transfers(.unfinished)) ?? []
         for transfer in transfers where transfer.direction == .send || transfer.state != .offered {
-            let isDown =
-                !relays.isEmpty && ((try? profile.relayNames(of: transfer)) ?? []).contains { relays.contains($0) }
+            let needed = relays.isEmpty ? [] : (try? profile.relayNames(of: transfer)) ?? []
+            let retryAt = needed.compactMap { relays[$0] }.max()
+            let isDown = retryAt != nil
+            if let retryAt, retryAt != transfer.retryAt {
+                attempt("noting when a relay is tried next") { db in
+                    try db.execute(
+                        sql: "UPDATE transfers SET retryAt = ? WHERE id = ?", arguments: [retryAt, transfer.id])
+                }
+            }
             if let running = running[transfer.id] {
                 running.runner.tell(.relay(isDown: isDown))
                 continue

@@ -3,6 +3,7 @@ import ChunkIO
 import Database
 import GRDB
 import Logging
+import TLSTransport
 import TransferCore
 
 /// One step after the other for a transfer, by what its row says.
@@ -13,6 +14,7 @@ extension Engine {
         for _ in 0..<8 {
             guard !isStopping, let facts = facts(id) else { return }
             if facts.transfer.state.isEnded { endRunner(id) }
+            running[id]?.runner.tell(.hold(facts.transfer.isPaused))
             guard await take(facts.next, facts.transfer) else { return }
         }
     }
@@ -35,7 +37,8 @@ extension Engine {
             return TransferFacts(
                 transfer: transfer, connection: try transfer.connection.flatMap { try AgentStore.state(db, $0) },
                 contact: try contact.flatMap { try AgentStore.state(db, $0) }, isFarewellDelivered: isDelivered,
-                hasInlineParts: try InlineContent.first(db, transfer: id) != nil, now: unixNow())
+                hasInlineParts: try InlineContent.first(db, transfer: id) != nil, now: unixNow(),
+                isQueueRead: transfer.connection.map { drained.contains($0) } ?? true)
         }
         return facts ?? nil
     }
@@ -70,6 +73,11 @@ extension Engine {
         case .fail:
             await failByConnection(transfer)
             return true
+        case .expire:
+            expire(transfer)
+            return true
+        case .ask: return await askAgain(transfer)
+        case .answerRetry: return await answerRetry(transfer)
         }
     }
 
@@ -94,17 +102,19 @@ extension Engine {
 
     private func offer(_ transfer: Transfer) async -> Bool {
         do {
-            let (ref, link, contact) = try profile.write { db in
+            let (ref, link, contact, repeated) = try profile.write { db in
                 let contact = try Contact.fetch(db, id: transfer.contact)?.connection
                 let link = try transfer.connection.flatMap { try AgentStore.link(db, $0) }
-                return (try Contact.nextRef(db, contact: transfer.contact), link, contact)
+                let repeated = try transfer.retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef }
+                return (try Contact.nextRef(db, contact: transfer.contact), link, contact, repeated)
             }
             guard let link, let contact else { return false }
             let message = ChatText.offer(
                 ref: ref,
                 OfferedFile(
                     name: transfer.name, size: transfer.size, invitation: link, chunkSize: transfer.chunkSize,
-                    mode: transfer.mode, modifiedAt: transfer.modifiedAt))
+                    mode: transfer.mode, modifiedAt: transfer.modifiedAt, expiresAt: transfer.expiresAt,
+                    retries: repeated))
             try await self.link.send(message, on: contact) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
                 row.offerRef = ref
@@ -126,12 +136,14 @@ extension Engine {
         guard running[transfer.id] == nil, ending[transfer.id] == nil, let connection = transfer.connection else {
             return
         }
+        var direct = (try? profile.directPolicy(for: transfer)) ?? DirectPolicy(isWanted: false)
+        direct.limiter = route.limiter
         let context = RunContext(
             profile: profile, link: link, logger: logger, bootID: bootID,
             report: { [broadcast] event in broadcast.report(event) },
             changed: { [inbox] id in inbox.yield(.transfer(id)) },
             moved: { [moves] in moves.add() },
-            direct: (try? profile.directPolicy(for: transfer)) ?? DirectPolicy(isWanted: false))
+            direct: direct)
         let runner: any TransferRunner
         do throws(RunnerFailure) {
             switch transfer.direction {
@@ -308,7 +320,8 @@ extension Profile {
                 sql: """
                     SELECT id FROM transfers
                     WHERE state IN ('accepted', 'active', 'sent') OR (state = 'offered' AND direction = 'send')
-                        OR untold = 1 OR connection IS NOT NULL
+                        OR (state = 'offered' AND expiresAt IS NOT NULL)
+                        OR untold = 1 OR askedAgain = 1 OR connection IS NOT NULL
                         OR (destination IS NOT NULL AND state IN ('declined', 'cancelled', 'failed'))
                     ORDER BY id
                     """)
@@ -319,7 +332,7 @@ extension Profile {
     func relayNames(of transfer: Transfer) throws(EngineError) -> Set<RelayName> {
         try read { db in
             let contact = try Contact.fetch(db, id: transfer.contact)?.connection
-            let usesContact = transfer.isInline || transfer.state == .offered
+            let usesContact = transfer.isInline || transfer.state == .offered || transfer.isAsking
             let connections = [transfer.connection, usesContact ? contact : nil].compactMap { $0 }
             return try Set(connections.flatMap { try AgentStore.servers(db, $0) }.map(RelayName.init))
         }

@@ -4,7 +4,9 @@ import GRDB
 import Guarding
 import Logging
 import NIOCore
+import RateLimit
 import SMPProtocol
+import TLSTransport
 import TransferCore
 
 /// Carries out what the database says: makes contacts, offers, sends and receives files.
@@ -71,9 +73,21 @@ actor Engine {
     /// Relays that do not answer, and those that have answered once.
     var down: [SMPServer: AgentLinkError] = [:]
     var answered: Set<SMPServer> = []
+    /// When those that do not answer are tried next, in Unix seconds.
+    var nextTry: [SMPServer: Int64] = [:]
     /// Complete transfers whose sender has said something more: x.file.ok is due once the queue is empty.
     var owesConfirmation: Set<ConnectionID> = []
     var servers: [SMPServer]
+    /// Offers that were to be accepted without asking, and could not be.
+    private var notAccepted: Set<Int64> = []
+    /// What is done when transfers are complete.
+    private let completions: Completions
+    /// How relays are reached, for as long as this engine runs.
+    let route: NetworkRoute
+    /// The settings ask for another way to the relays, by a proxy or not: the engine has to begin anew.
+    private(set) var isOutdated = false
+    /// What was wrong with the settings when they were looked at last.
+    private var settingsError: EngineError?
 
     init(
         profile: Profile, group: any EventLoopGroup, logger: Logger, autoAccept: AutoAccept? = nil
@@ -83,8 +97,11 @@ actor Engine {
         self.logger = logger
         self.autoAccept = autoAccept
         servers = try profile.relays()
+        route = NetworkRoute(
+            proxy: try profile.proxy(), limiter: try profile.limitRate().map { RateLimiter(bytesPerSecond: $0) })
         let configuration = AgentLink.Configuration(
-            servers: servers, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
+            servers: servers, route: route, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
+        completions = Completions(profile: profile, logger: logger)
         link = AgentLink(database: profile.database, configuration: configuration, group: group, logger: logger)
         (inputs, inbox) = AsyncStream.makeStream()
         (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -139,6 +156,7 @@ actor Engine {
         for running in leaving { running.runner.tell(.leave) }
         for running in leaving + ending.values { await running.task.value }
         for running in leaving { await running.runner.seal() }
+        completions.look()
         inbox.finish()
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
@@ -195,8 +213,14 @@ actor Engine {
         ticks += 1
         if ticks.isMultiple(of: 2) {
             for running in running.values { running.runner.tell(.retry) }
+            await expireOffers()
         }
-        if let version = try? profile.dataVersion(), version != seenVersion { await look() }
+        completions.look()
+        if let version = try? profile.dataVersion(), version != seenVersion {
+            await look()
+        } else {
+            await useSettings()
+        }
         changed.yield()
     }
 
@@ -217,20 +241,39 @@ actor Engine {
         }
     }
 
+    /// Takes in what the settings say now. A file with a mistake changes nothing.
     private func useSettings() async {
-        guard let now = try? profile.relays(), now != servers else { return }
-        servers = now
-        await link.use(servers: now)
+        do throws(EngineError) {
+            let (now, proxy, rate) = (try profile.relays(), try profile.proxy(), try profile.limitRate())
+            settingsError = nil
+            if proxy != route.proxy || (rate == nil) != (route.limiter == nil) { isOutdated = true }
+            if let rate, let limiter = route.limiter, limiter.bytesPerSecond != rate {
+                limiter.change(bytesPerSecond: rate)
+            }
+            guard now != servers else { return }
+            servers = now
+            await link.use(servers: now)
+        } catch {
+            if error != settingsError { logger.error("the settings stay as they were: \(error)") }
+            settingsError = error
+        }
     }
 
     func acceptByItself() async {
-        guard !isStopping, let autoAccept, let offers = try? profile.transfers(.inbox) else { return }
-        for offer in offers where autoAccept.contacts.contains(offer.peer) {
+        guard !isStopping, let offers = try? profile.transfers(.inbox), !offers.isEmpty else { return }
+        for offer in offers where !offer.isPaused {
+            let isTold = autoAccept?.contacts.contains(offer.peer) ?? false
+            let policy = ((try? profile.contact(id: offer.contact)) ?? nil)?.policy ?? AcceptPolicy()
+            guard isTold || policy.accepts(offer.size) else { continue }
             do {
-                try await profile.requestAccept(offer.id, into: autoAccept.output)
+                try await profile.requestAccept(offer.id, into: isTold ? autoAccept?.output : policy.directory)
+                notAccepted.remove(offer.id)
                 await advance(offer.id)
             } catch {
-                logger.warning("transfer \(offer.id) was not accepted: \(error)")
+                // Every look tries again: it is said once.
+                if notAccepted.insert(offer.id).inserted {
+                    logger.warning("transfer \(offer.id) was not accepted: \(error)")
+                }
             }
         }
     }

@@ -45,6 +45,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case subscriptionTaken
     /// A relay that the running engine cannot use: the kind of failure, and why.
     case relay(FailureKind, String)
+    /// An exported profile that this passphrase does not open.
+    case wrongPassphrase
     /// The system refused something that the engine needs.
     case system(String)
 
@@ -54,7 +56,7 @@ public enum EngineError: Error, Equatable, Sendable {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
         case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
-            .subscriptionTaken, .system:
+            .subscriptionTaken, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission
@@ -124,6 +126,7 @@ extension EngineError: CustomStringConvertible {
             .relay(_, let what):
             what
         case .database(let error): error.description
+        case .wrongPassphrase: "the passphrase is wrong, or the file is damaged"
         case .subscriptionTaken:
             "another sxfile with the same keys is on line (a copied profile?); stop one and run `sxfile doctor --rekey`"
         case .link(let error): error.description

@@ -10,17 +10,21 @@ public enum AES256GCM {
         _ plain: some Collection<UInt8>, key: some Collection<UInt8>, iv: some Collection<UInt8>,
         associatedData: some Collection<UInt8>
     ) throws(PrimitiveError) -> (ciphertext: [UInt8], tag: [UInt8]) {
-        let context = try context()
-        defer { EVP_CIPHER_CTX_free(context) }
-        try start(context, encrypting: true, key: key, iv: iv, associatedData: associatedData)
-        let (ciphertext, updated) = run(plain) { input, output, count in
-            EVP_EncryptUpdate(context, output, &count, input.start, Int32(input.count))
-        }
+        var ciphertext = Array(plain)
         var tag = [UInt8](repeating: 0, count: tagCount)
-        var tail: Int32 = 0
-        guard updated, EVP_EncryptFinal_ex(context, &tag, &tail) == 1,
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagCount), &tag) == 1
-        else { throw .openSSL("AES-256-GCM refused to encrypt") }
+        try iv.withBytes { iv throws(PrimitiveError) in
+            try key.withBytes { key throws(PrimitiveError) in
+                try associatedData.withBytes { data throws(PrimitiveError) in
+                    try ciphertext.withUnsafeMutableBufferPointer { bytes throws(PrimitiveError) in
+                        try tag.withUnsafeMutableBufferPointer { tag throws(PrimitiveError) in
+                            try seal(
+                                bytes, tag: tag, key: key.buffer, iv: iv.buffer, associatedData: data.buffer,
+                                and: UnsafeBufferPointer(rebasing: data.buffer[..<0]))
+                        }
+                    }
+                }
+            }
+        }
         return (ciphertext, tag)
     }
 
@@ -29,67 +33,59 @@ public enum AES256GCM {
         _ ciphertext: some Collection<UInt8>, tag: some Collection<UInt8>, key: some Collection<UInt8>,
         iv: some Collection<UInt8>, associatedData: some Collection<UInt8>
     ) throws(PrimitiveError) -> [UInt8] {
-        guard tag.count == tagCount else { throw .authenticationFailed }
-        let context = try context()
-        defer { EVP_CIPHER_CTX_free(context) }
-        try start(context, encrypting: false, key: key, iv: iv, associatedData: associatedData)
-        let (plain, updated) = run(ciphertext) { input, output, count in
-            EVP_DecryptUpdate(context, output, &count, input.start, Int32(input.count))
-        }
-        var expected = Array(tag)
-        var rest = [UInt8](repeating: 0, count: 16)
-        var tail: Int32 = 0
-        guard updated, EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tagCount), &expected) == 1,
-            EVP_DecryptFinal_ex(context, &rest, &tail) == 1
-        else {
-            ERR_clear_error()
-            throw .authenticationFailed
+        var plain = Array(ciphertext)
+        try iv.withBytes { iv throws(PrimitiveError) in
+            try key.withBytes { key throws(PrimitiveError) in
+                try tag.withBytes { tag throws(PrimitiveError) in
+                    try associatedData.withBytes { data throws(PrimitiveError) in
+                        try plain.withUnsafeMutableBufferPointer { bytes throws(PrimitiveError) in
+                            try open(
+                                bytes, tag: tag.buffer, key: key.buffer, iv: iv.buffer, associatedData: data.buffer,
+                                and: UnsafeBufferPointer(rebasing: data.buffer[..<0]))
+                        }
+                    }
+                }
+            }
         }
         return plain
     }
 
-    /// The cipher, fetched once: an immutable, reference-counted object that any thread may use.
-    private struct Cipher: @unchecked Sendable { let pointer: OpaquePointer? }
-    private static let cipher = Cipher(pointer: EVP_CIPHER_fetch(nil, "AES-256-GCM", nil))
-
-    private static func context() throws(PrimitiveError) -> OpaquePointer {
-        guard let context = EVP_CIPHER_CTX_new() else { throw .openSSL("no memory for a cipher") }
-        return context
-    }
-
-    private static func start(
-        _ context: OpaquePointer, encrypting: Bool, key: some Collection<UInt8>, iv: some Collection<UInt8>,
-        associatedData: some Collection<UInt8>
+    /// Encrypts `bytes` where they stand, under associated data in two pieces.
+    public static func seal(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, tag: UnsafeMutableBufferPointer<UInt8>,
+        key: UnsafeBufferPointer<UInt8>, iv: UnsafeBufferPointer<UInt8>, associatedData: UnsafeBufferPointer<UInt8>,
+        and more: UnsafeBufferPointer<UInt8>
     ) throws(PrimitiveError) {
-        guard key.count == 32, !iv.isEmpty else { throw .invalidKey }
-        let started = key.withBytes { key in
-            iv.withBytes { iv in
-                associatedData.withBytes { data in
-                    var count: Int32 = 0
-                    return EVP_CipherInit_ex(context, cipher.pointer, nil, nil, nil, encrypting ? 1 : 0) == 1
-                        && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(iv.count), nil) == 1
-                        && EVP_CipherInit_ex(context, nil, nil, key.start, iv.start, encrypting ? 1 : 0) == 1
-                        && (data.count == 0
-                            || EVP_CipherUpdate(context, nil, &count, data.start, Int32(data.count)) == 1)
-                }
-            }
+        guard key.count == 32, !iv.isEmpty, tag.count == tagCount else { throw .invalidKey }
+        guard run(true, bytes, tag, key, iv, associatedData, more) else {
+            throw .openSSL("AES-256-GCM refused to encrypt")
         }
-        guard started else { throw .openSSL("AES-256-GCM refused to start") }
     }
 
-    /// One update over all of `input`, into an array of the same length.
-    private static func run(
-        _ input: some Collection<UInt8>,
-        _ update: (Stretch, UnsafeMutablePointer<UInt8>, inout Int32) -> Int32
-    ) -> (output: [UInt8], updated: Bool) {
-        guard !input.isEmpty else { return ([], true) }
-        var status: Int32 = 0
-        let output = input.withBytes { input in
-            makeBytes(count: input.count) { output in
-                var count: Int32 = 0
-                status = update(input, output, &count)
-            }
+    /// Decrypts `bytes` where they stand; throws `authenticationFailed` if the tag does not fit. They are worth nothing then.
+    public static func open(
+        _ bytes: UnsafeMutableBufferPointer<UInt8>, tag: UnsafeBufferPointer<UInt8>, key: UnsafeBufferPointer<UInt8>,
+        iv: UnsafeBufferPointer<UInt8>, associatedData: UnsafeBufferPointer<UInt8>,
+        and more: UnsafeBufferPointer<UInt8>
+    ) throws(PrimitiveError) {
+        guard tag.count == tagCount else { throw .authenticationFailed }
+        guard key.count == 32, !iv.isEmpty else { throw .invalidKey }
+        let isAuthentic = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: tagCount) { expected in
+            _ = expected.initialize(from: tag)
+            return run(false, bytes, expected, key, iv, associatedData, more)
         }
-        return (output, status == 1)
+        guard isAuthentic else { throw .authenticationFailed }
+    }
+
+    private static func run(
+        _ encrypting: Bool, _ bytes: UnsafeMutableBufferPointer<UInt8>, _ tag: UnsafeMutableBufferPointer<UInt8>,
+        _ key: UnsafeBufferPointer<UInt8>, _ iv: UnsafeBufferPointer<UInt8>,
+        _ associatedData: UnsafeBufferPointer<UInt8>, _ more: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        var input = sx_aes256gcm_input(
+            key: key.baseAddress, iv: iv.baseAddress, iv_count: iv.count, first: associatedData.baseAddress,
+            first_count: associatedData.count, second: more.baseAddress, second_count: more.count,
+            bytes: UnsafePointer(bytes.baseAddress), count: bytes.count)
+        return sx_aes256gcm(encrypting ? 1 : 0, &input, bytes.baseAddress, tag.baseAddress) == 1
     }
 }

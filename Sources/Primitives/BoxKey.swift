@@ -1,4 +1,5 @@
 import COpenSSL
+import CSalsa
 import CSodium
 
 /// A key for NaCl's authenticated box: XSalsa20-Poly1305, tag first.
@@ -59,14 +60,41 @@ public struct BoxKey: Sendable {
         }
     }
 
+    /// Opens where the ciphertext stands: tag first, and the plaintext afterwards where the ciphertext was. Throws
+    /// `authenticationFailed`, with nothing decrypted.
+    public func open(
+        inPlace bytes: UnsafeMutableBufferPointer<UInt8>, nonce: UnsafeBufferPointer<UInt8>
+    ) throws(PrimitiveError) {
+        guard bytes.count >= Self.tagCount, nonce.count == Self.nonceCount, let start = bytes.baseAddress,
+            let nonce = nonce.baseAddress
+        else { throw .authenticationFailed }
+        let isAuthentic = open(
+            start, bytes.count - Self.tagCount, nonce: nonce, into: start + Self.tagCount)
+        guard isAuthentic else { throw .authenticationFailed }
+    }
+
+    /// The plaintext of `sealed` (tag first), behind room for a tag; throws `authenticationFailed`.
+    public func opened(
+        _ sealed: ArraySlice<UInt8>, nonce: ArraySlice<UInt8>
+    ) throws(PrimitiveError) -> ArraySlice<UInt8> {
+        var bytes = Array(sealed)
+        try bytes.withUnsafeMutableBufferPointer { bytes throws(PrimitiveError) in
+            try nonce.withUnsafeBufferPointer { nonce throws(PrimitiveError) in
+                try open(inPlace: bytes, nonce: nonce)
+            }
+        }
+        return bytes[Self.tagCount...]
+    }
+
     /// The plaintext of `sealed` (tag first); throws `authenticationFailed`.
     public func open(
         _ sealed: some Collection<UInt8>, nonce: some Collection<UInt8>
     ) throws(PrimitiveError) -> [UInt8] {
         guard sealed.count >= Self.tagCount, nonce.count == Self.nonceCount else { throw .authenticationFailed }
-        let plain = sealed.withBytes { sealed in
+        var plain: [UInt8]?
+        sealed.withBytes { sealed in
             nonce.withBytes { nonce in
-                open(sealed.start, sealed.count - Self.tagCount, nonce: nonce.start)
+                plain = open(sealed.start, sealed.count - Self.tagCount, nonce: nonce.start)
             }
         }
         guard let plain else { throw .authenticationFailed }
@@ -76,8 +104,10 @@ public struct BoxKey: Sendable {
 
 // MARK: - XSalsa20-Poly1305
 
-// The stream is libsodium's and the tag OpenSSL's, whose Poly1305 takes a third of the time of libsodium's.
+// The stream is our own where the processor has AVX-512, which takes a third of the time of libsodium's; the tag is
+// OpenSSL's, whose Poly1305 takes a third of the time of libsodium's.
 extension BoxKey {
+    private static let isSalsaWide = sx_salsa20_is_available() == 1
     /// The stream's first 32 bytes are the key of the tag; the message begins behind them.
     private static let blockCount = 64
     private static let tagKeyCount = 32
@@ -107,8 +137,13 @@ extension BoxKey {
         /// Writes the whole message to `output`, which may be where the input is.
         func write(_ input: UnsafePointer<UInt8>, _ count: Int, to output: UnsafeMutablePointer<UInt8>) {
             if count > countInBlock {
-                _ = crypto_stream_salsa20_xor_ic(
-                    output + countInBlock, input + countInBlock, UInt64(count - countInBlock), nonce, 1, key)
+                let rest = count - countInBlock
+                if BoxKey.isSalsaWide {
+                    sx_salsa20_xor(output + countInBlock, input + countInBlock, rest, nonce, 1, key)
+                } else {
+                    _ = crypto_stream_salsa20_xor_ic(
+                        output + countInBlock, input + countInBlock, UInt64(rest), nonce, 1, key)
+                }
             }
             output.update(from: block + BoxKey.tagKeyCount, count: countInBlock)
         }
@@ -148,6 +183,18 @@ extension BoxKey {
     private func open(
         _ sealed: UnsafePointer<UInt8>, _ count: Int, nonce: UnsafePointer<UInt8>
     ) -> [UInt8]? {
+        var isAuthentic = false
+        let plain = makeBytes(count: count) { plain in
+            isAuthentic = open(sealed, count, nonce: nonce, into: plain)
+        }
+        return isAuthentic ? plain : nil
+    }
+
+    /// False, with nothing written, if the tag does not fit.
+    private func open(
+        _ sealed: UnsafePointer<UInt8>, _ count: Int, nonce: UnsafePointer<UInt8>,
+        into plain: UnsafeMutablePointer<UInt8>
+    ) -> Bool {
         let ciphertext = sealed + Self.tagCount
         return withStream(nonce, ciphertext, count) { stream in
             let isAuthentic = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.tagCount) { tag in
@@ -155,8 +202,8 @@ extension BoxKey {
                 stream.tag(ciphertext, count, into: start)
                 return sodium_memcmp(start, sealed, Self.tagCount) == 0
             }
-            guard isAuthentic else { return nil }
-            return makeBytes(count: count) { plain in stream.write(ciphertext, count, to: plain) }
+            if isAuthentic { stream.write(ciphertext, count, to: plain) }
+            return isAuthentic
         }
     }
 }

@@ -97,6 +97,24 @@ public enum HKDF {
     }
 }
 
+extension HKDF {
+    /// `sha512` without salt, into memory that is there; for the steps of a chain, one a message.
+    public static func sha512(
+        secret: [UInt8], info: StaticString, into output: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        precondition(output.count <= 255 * 64, "HKDF-SHA512 gives at most 16,320 bytes")
+        sx_hkdf_sha512(
+            nil, 0, secret, secret.count, info.utf8Start, info.utf8CodeUnitCount, output.baseAddress, output.count)
+    }
+}
+
+extension SHA256 {
+    /// The 32-byte digest of memory.
+    public static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        makeBytes(count: 32) { output in _ = COpenSSL.SHA256(bytes.baseAddress, bytes.count, output) }
+    }
+}
+
 /// An algorithm fetched once: fetching costs more than hashing a short message.
 private struct Algorithm: @unchecked Sendable {
     // OpenSSL's fetched algorithms are immutable and reference counted: any thread may use them.

@@ -1,3 +1,4 @@
+import COpenSSL
 import CSodium
 
 /// libsodium chooses its fast code for this processor once, when it is asked to; every way into it asks first.
@@ -61,6 +62,11 @@ public enum SecureRandom {
         _ = Sodium.isReady
         return makeBytes(count: count) { randombytes_buf($0, count) }
     }
+
+    /// `count` random bytes that will not be secret: nonces and ids.
+    public static func nonce(_ count: Int) -> [UInt8] {
+        makeBytes(count: count) { sx_random($0, count) }
+    }
 }
 
 /// Whether `left` equals `right`, in a time that depends on the lengths only.
@@ -72,22 +78,24 @@ public func constantTimeEquals(_ left: [UInt8], _ right: [UInt8]) -> Bool {
 struct Stretch {
     let start: UnsafePointer<UInt8>
     let count: Int
+    var buffer: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: start, count: count) }
 }
 
 extension Collection where Element == UInt8 {
     /// Gives the elements as one stretch of memory, copying only a collection that has none.
     @inline(__always)
-    func withBytes<Result>(_ body: (Stretch) -> Result) -> Result {
-        let result = withContiguousStorageIfAvailable { buffer in
-            buffer.baseAddress.map { body(Stretch(start: $0, count: buffer.count)) }
+    func withBytes<Result, Failure: Error>(_ body: (Stretch) throws(Failure) -> Result) throws(Failure) -> Result {
+        let result = withContiguousStorageIfAvailable { buffer -> Swift.Result<Result, Failure>? in
+            guard let start = buffer.baseAddress else { return nil }
+            do throws(Failure) {
+                return .success(try body(Stretch(start: start, count: buffer.count)))
+            } catch { return .failure(error) }
         }
-        if let result = result ?? nil { return result }
+        if let result = result ?? nil { return try result.get() }
         let copy = Array(self) + [0]
-        return copy.withUnsafeBytes { buffer in
-            withUnsafePointer(to: copy[0]) { fallback in
-                let start = buffer.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? fallback
-                return body(Stretch(start: start, count: copy.count - 1))
-            }
+        return try copy.withUnsafeBufferPointer { buffer throws(Failure) in
+            guard let start = buffer.baseAddress else { preconditionFailure("an array of one byte has an address") }
+            return try body(Stretch(start: start, count: copy.count - 1))
         }
     }
 }

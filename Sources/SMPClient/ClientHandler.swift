@@ -9,7 +9,28 @@ import TLSTransport
 final class ClientHandler: ChannelInboundHandler {
     typealias InboundIn = [UInt8]
     typealias OutboundOut = [UInt8]
-    typealias Session = ClientSession<EventLoopPromise<ServerResponse>>
+    typealias Session = ClientSession<Answer>
+
+    /// Who waits for the answer to a command.
+    enum Answer {
+        case promise(EventLoopPromise<ServerResponse>)
+        /// Run on the event loop, without a future's detour: for commands that come in long rows.
+        case handler(@Sendable (Result<ServerResponse, SMPClientError>) -> Void)
+
+        func succeed(_ response: ServerResponse) {
+            switch self {
+            case .promise(let promise): promise.succeed(response)
+            case .handler(let handler): handler(.success(response))
+            }
+        }
+
+        func fail(_ error: SMPClientError) {
+            switch self {
+            case .promise(let promise): promise.fail(error)
+            case .handler(let handler): handler(.failure(error))
+            }
+        }
+    }
 
     /// What of a connection is read from any thread.
     final class Shared: Sendable {
@@ -36,6 +57,7 @@ final class ClientHandler: ChannelInboundHandler {
     private let server: SMPServer
     private let versions: ClosedRange<UInt16>
     private let encryptsBlocks: Bool
+    private let window: UInt16
     private let timeouts: SMPClient.Timeouts
     private let deadline: NIODeadline
     private let logger: Logger
@@ -49,13 +71,15 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// `deadline` is for everything up to the end of the SMP handshake.
     init(
-        server: SMPServer, versions: ClosedRange<UInt16>, encryptsBlocks: Bool, timeouts: SMPClient.Timeouts,
-        deadline: NIODeadline, loop: any EventLoop, deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
+        server: SMPServer, versions: ClosedRange<UInt16>, encryptsBlocks: Bool, window: UInt16,
+        timeouts: SMPClient.Timeouts, deadline: NIODeadline, loop: any EventLoop,
+        deliver: (@Sendable (SMPPush) -> Void)?, logger: Logger
     ) {
         shared = Shared(deliver: deliver)
         self.server = server
         self.versions = versions
         self.encryptsBlocks = encryptsBlocks
+        self.window = window
         self.timeouts = timeouts
         self.deadline = deadline
         self.logger = logger
@@ -78,7 +102,7 @@ final class ClientHandler: ChannelInboundHandler {
         guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
         session = Session(
             server: server, sessionID: tls.sessionID, leafKey: tls.leafKey, versions: versions, timeouts: timeouts,
-            now: .now(), handshakeKey: encryptsBlocks ? X25519PrivateKey() : nil)
+            window: window, now: .now(), handshakeKey: encryptsBlocks ? X25519PrivateKey() : nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -111,7 +135,7 @@ final class ClientHandler: ChannelInboundHandler {
             shared.closeReason.withLock { $0 = reason }
         }
         established.fail(error)
-        for promise in session?.close() ?? [] { promise.fail(error) }
+        for answer in session?.close() ?? [] { answer.fail(error) }
         shared.continuation.finish()
         context?.close(promise: nil)
     }
@@ -120,24 +144,25 @@ final class ClientHandler: ChannelInboundHandler {
 
     func submit(
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization,
-        promise: EventLoopPromise<ServerResponse>?
+        answer: Answer?
     ) {
         guard !isFinished else {
-            promise?.fail(shared.closeReason.withLock { $0 } ?? .closed("by ourselves"))
+            answer?.fail(shared.closeReason.withLock { $0 } ?? .closed("by ourselves"))
             return
         }
         let now = NIODeadline.now()
         do throws(SMPClientError) {
             let isTaken = try session?.submit(
-                command, entity: entity, authorization: authorization, ticket: promise, now: now)
+                command, entity: entity, authorization: authorization, ticket: answer, now: now)
             guard isTaken == true else {
                 // What the relay would say.
-                promise?.succeed(.error(.largeMessage))
+                answer?.succeed(.error(.largeMessage))
                 return
             }
         } catch {
-            promise?.fail(error)
-            return finish(error)
+            finish(error)
+            answer?.fail(error)
+            return
         }
         let next = now + min(timeouts.command, timeouts.silence)
         if timerDue > next { schedule(at: next) }
@@ -179,12 +204,12 @@ final class ClientHandler: ChannelInboundHandler {
 
     private func tell(_ event: Session.Event) {
         guard !isFinished else {
-            if case .answer(let promise, _) = event { promise?.fail(SMPClientError.closed("by ourselves")) }
+            if case .answer(let answer, _) = event { answer?.fail(.closed("by ourselves")) }
             return
         }
         switch event {
         case .push(let push): shared.push(push)
-        case .answer(let promise, let response): promise?.succeed(response)
+        case .answer(let answer, let response): answer?.succeed(response)
         }
     }
 
@@ -260,7 +285,7 @@ final class ClientHandler: ChannelInboundHandler {
         case .overdue(let command): finish(.timedOut(command))
         case .ping:
             timerDue = .distantFuture
-            submit(.ping, entity: [], authorization: .none, promise: nil)
+            submit(.ping, entity: [], authorization: .none, answer: nil)
         }
     }
 }

@@ -50,6 +50,7 @@ package struct ClientSession<Ticket> {
     private let versions: ClosedRange<UInt16>
     private let handshakeKey: X25519PrivateKey?
     private let timeouts: SMPClient.Timeouts
+    private let window: UInt16
 
     private var state = State.awaitingHello
     private var cipher = BlockCipher()
@@ -73,16 +74,18 @@ package struct ClientSession<Ticket> {
     private var sealed: [[UInt8]] = []
 
     /// A session over the TLS session `sessionID`, whose server proved to have `leafKey`. Without `handshakeKey` nothing but
-    /// TLS encrypts the blocks.
+    /// TLS encrypts the blocks. `window` is the most that is agreed on where the relay has a delivery window.
     package init(
         server: SMPServer, sessionID: [UInt8], leafKey: AuthKey, versions: ClosedRange<UInt16>,
-        timeouts: SMPClient.Timeouts, now: NIODeadline, handshakeKey: X25519PrivateKey? = X25519PrivateKey()
+        timeouts: SMPClient.Timeouts, window: UInt16 = DeliveryWindow.offered.messages, now: NIODeadline,
+        handshakeKey: X25519PrivateKey? = X25519PrivateKey()
     ) {
         self.server = server
         self.sessionID = sessionID
         self.leafKey = leafKey
         self.versions = versions
         self.timeouts = timeouts
+        self.window = window
         self.handshakeKey = handshakeKey
         lastHeard = now
         lastAnswer = now
@@ -101,7 +104,8 @@ package struct ClientSession<Ticket> {
             let version = try SMP.negotiate(versions, hello.versions)
             guard hello.sessionID == sessionID else { throw .authentication("the TLS session id in its hello") }
             let serverKey = try SignedKey.open(hello.signedKey, leaf: leafKey)
-            let window = DeliveryWindow(tail: hello.tail)?.common(with: .offered)
+            let ours = DeliveryWindow(messages: self.window, flags: DeliveryWindow.offered.flags)
+            let window = DeliveryWindow(tail: hello.tail)?.common(with: ours)
             // A relay of ours: TLS encrypts already, a second layer between the same two would only cost time.
             if window == nil, version >= 11, let handshakeKey {
                 guard let secret = try? handshakeKey.agree(with: serverKey) else { throw .malformed("session key") }
@@ -215,7 +219,7 @@ package struct ClientSession<Ticket> {
         _ command: ClientCommand, entity: [UInt8], authorization: Authorization, ticket: Ticket?, now: NIODeadline,
         correlationID: [UInt8]?, _ agreed: Agreed
     ) throws(SMPClientError) -> Bool {
-        let correlationID = correlationID ?? SecureRandom.bytes(SMP.nonceSize)
+        let correlationID = correlationID ?? SecureRandom.nonce(SMP.nonceSize)
         if case .send(_, let body) = command, body.count > SMP.maximumMessageSize(agreed.version) { return false }
         let kind = CommandKind(command)
         if !kind.sharesBlocks || entities.contains(entity) { closeBlock() }

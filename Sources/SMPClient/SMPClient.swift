@@ -2,8 +2,9 @@ import Guarding
 public import Logging
 public import NIOCore
 public import Primitives
+import RateLimit
 public import SMPProtocol
-import TLSTransport
+public import TLSTransport
 
 /// One connection to one relay, on one event loop.
 ///
@@ -76,6 +77,7 @@ public final class SMPClient: Sendable {
     /// - Parameters:
     ///   - group: one of its loops carries the connection; an event loop carries it itself.
     ///   - versions: the SMP versions to offer.
+    ///   - route: by a proxy, and within a rate. Onion hosts are reached by a proxy only.
     ///   - encryptsBlocks: whether blocks are encrypted inside TLS, from version 11 on, unless the relay is of our kind. It
     ///     costs an unmodified server a quarter of its time.
     ///   - deliver: takes what would be in `pushes`, on the connection's event loop, before the next block is read: for an
@@ -84,21 +86,27 @@ public final class SMPClient: Sendable {
     public static func connect(
         to server: SMPServer, on group: any EventLoopGroup, timeouts: Timeouts = Timeouts(),
         versions: ClosedRange<UInt16> = SMP.clientVersions, encryptsBlocks: Bool = true,
-        deliver: (@Sendable (SMPPush) -> Void)? = nil,
+        route: NetworkRoute = NetworkRoute(), deliver: (@Sendable (SMPPush) -> Void)? = nil,
         logger: Logger
     ) async throws(SMPClientError) -> SMPClient {
         let loop = group.next()
         let deadline = NIODeadline.now() + timeouts.connect
-        // Onion hosts need a proxy: they are tried only if there is nothing else.
-        let reachable = server.hosts.filter { !$0.hasSuffix(".onion") }
-        var hosts = (reachable.isEmpty ? server.hosts : reachable)[...]
+        var hosts = server.hosts[...]
+        if route.proxy == nil {
+            // Looked up without one, an onion name would only be told to others.
+            hosts = server.hosts.filter { !$0.lowercased().hasSuffix(".onion") }[...]
+            if hosts.isEmpty {
+                throw .unreachable(
+                    "its address is an onion service; set a proxy: `sxfile config set proxy socks5://127.0.0.1:9050`")
+            }
+        }
         while true {
             guard let host = hosts.popFirst() else { throw .unreachable("its address names no host") }
             let left = max(0, (deadline - .now()).nanoseconds)
             let attempt = Attempt(
                 server: server, host: host, deadline: .now() + .nanoseconds(left / Int64(hosts.count + 1)),
-                timeouts: timeouts, versions: versions, encryptsBlocks: encryptsBlocks, loop: loop, deliver: deliver,
-                logger: logger)
+                timeouts: timeouts, versions: versions, encryptsBlocks: encryptsBlocks, route: route, loop: loop,
+                deliver: deliver, logger: logger)
             do throws(SMPClientError) {
                 return try await attempt.run()
             } catch {
@@ -118,6 +126,7 @@ public final class SMPClient: Sendable {
         let timeouts: Timeouts
         let versions: ClosedRange<UInt16>
         let encryptsBlocks: Bool
+        let route: NetworkRoute
         let loop: any EventLoop
         let deliver: (@Sendable (SMPPush) -> Void)?
         let logger: Logger
@@ -128,8 +137,8 @@ public final class SMPClient: Sendable {
             let connection: TLSConnection
             do throws(TLSError) {
                 connection = try await TLSClient.connect(
-                    host: host, port: Int(server.portNumber), fingerprint: server.fingerprint, group: loop,
-                    timeout: deadline - .now()
+                    host: host, port: Int(server.portNumber), fingerprint: server.fingerprint, route: route,
+                    group: loop, timeout: deadline - .now()
                 ) { channel in try made.add(handler(), to: channel) }
             } catch {
                 // The handler's deadline is the same: who notices first closes.
@@ -146,10 +155,17 @@ public final class SMPClient: Sendable {
             }
         }
 
+        /// Within a rate, no more messages of a queue under way than two seconds take: an answer behind them is in time.
+        private static func window(_ route: NetworkRoute) -> UInt16 {
+            guard let rate = route.limiter?.bytesPerSecond else { return DeliveryWindow.offered.messages }
+            let messages = rate * 2 / UInt64(SMP.blockSize)
+            return UInt16(min(UInt64(DeliveryWindow.offered.messages), max(2, messages)))
+        }
+
         private func handler() -> ClientHandler {
             ClientHandler(
-                server: server, versions: versions, encryptsBlocks: encryptsBlocks, timeouts: timeouts,
-                deadline: deadline, loop: loop, deliver: deliver, logger: logger)
+                server: server, versions: versions, encryptsBlocks: encryptsBlocks, window: Self.window(route),
+                timeouts: timeouts, deadline: deadline, loop: loop, deliver: deliver, logger: logger)
         }
     }
 
@@ -168,14 +184,22 @@ public final class SMPClient: Sendable {
     ) -> EventLoopFuture<ServerResponse> {
         let promise = eventLoop.makePromise(of: ServerResponse.self)
         if eventLoop.inEventLoop {
-            handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+            handler.value.submit(command, entity: entity, authorization: authorization, answer: .promise(promise))
         } else {
             let handler = handler
             eventLoop.execute {
-                handler.value.submit(command, entity: entity, authorization: authorization, promise: promise)
+                handler.value.submit(command, entity: entity, authorization: authorization, answer: .promise(promise))
             }
         }
         return promise.futureResult
+    }
+
+    /// `submit` on `eventLoop`, for commands that come in long rows: `answer` is run there instead of a future.
+    public func submit(
+        _ command: ClientCommand, entity: [UInt8], authorization: Authorization,
+        answer: @escaping @Sendable (Result<ServerResponse, SMPClientError>) -> Void
+    ) {
+        handler.value.submit(command, entity: entity, authorization: authorization, answer: .handler(answer))
     }
 
     /// `submit`, waiting for the answer.

@@ -33,7 +33,7 @@ extension SMPClientError {
     /// What happened below, on a connection to `server`.
     init(_ error: TLSError, _ server: SMPServer) {
         switch error {
-        case .unreachable(_, _, let reason): self = .unreachable(reason)
+        case .unreachable(_, _, let reason), .proxy(let reason): self = .unreachable(reason)
         case .timedOut: self = .timedOut("\(error)")
         case .fingerprintMismatch:
             self = .identity("the relay at \(server.display) is not the one that its address names")

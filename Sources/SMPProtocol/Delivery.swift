@@ -45,10 +45,12 @@ public enum Delivery: Equatable, Sendable {
     public static func open(
         _ sealed: ArraySlice<UInt8>, key: BoxKey, messageID: [UInt8]
     ) throws(SMPProtocolError) -> Delivery {
-        let padded: [UInt8]
-        do { padded = try key.open(sealed, nonce: messageID) } catch { throw .authentication("a delivered message") }
+        let padded: ArraySlice<UInt8>
+        do { padded = try key.opened(sealed, nonce: messageID[...]) } catch {
+            throw .authentication("a delivered message")
+        }
         do throws(WireError) {
-            var reader = WireReader(try WireReader.unpad(padded[...]))
+            var reader = WireReader(try WireReader.unpad(padded))
             if reader.skip("QUOTA ") { return .quota(at: try reader.i64()) }
             let sentAt = try reader.i64()
             let notify = try reader.bool()

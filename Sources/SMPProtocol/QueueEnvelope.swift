@@ -33,12 +33,12 @@ public struct QueueEnvelope: Equatable, Sendable {
 
     /// The content, opened with the secret that the sender's key and ours give.
     public func open(_ key: BoxKey) throws(SMPProtocolError) -> Content {
-        let padded: [UInt8]
-        do { padded = try key.open(sealedContent, nonce: nonce) } catch {
+        let padded: ArraySlice<UInt8>
+        do { padded = try key.opened(sealedContent, nonce: nonce) } catch {
             throw .authentication("a message on a queue")
         }
         do {
-            var reader = WireReader(try WireReader.unpad(padded[...]))
+            var reader = WireReader(try WireReader.unpad(padded))
             switch try reader.u8() {
             case UInt8(ascii: "_"): return Content(authorizationKey: nil, envelope: reader.rest())
             case UInt8(ascii: "K"):
@@ -73,30 +73,51 @@ public struct QueueEnvelope: Equatable, Sendable {
     public static func seal(
         _ envelope: some Collection<UInt8>, key: BoxKey, senderKey: X25519PublicKey? = nil,
         authorizationKey: AuthKey? = nil, version: UInt16 = versions.upperBound,
-        nonce: [UInt8] = SecureRandom.bytes(SMP.nonceSize)
+        nonce: [UInt8] = SecureRandom.nonce(SMP.nonceSize)
     ) throws(SMPProtocolError) -> [UInt8] {
-        let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
-        var writer = WireWriter(capacity: max(SMP.blockSize, envelope.count + 256))
-        writer.u16(version)
-        writer.maybe(senderKey) { $0.short($1.spki) }
-        writer.raw(nonce)
-        let sealed = writer.bytes.count
-        writer.reserve(SMP.tagSize)
-        let content = writer.bytes.count
-        writer.reserve(2)
-        if let authorizationKey {
-            writer.tag("K")
-            writer.short(authorizationKey.spki)
-        } else {
-            writer.tag("_")
+        do {
+            return try seal(
+                count: envelope.count, key: key, senderKey: senderKey, authorizationKey: authorizationKey,
+                version: version, nonce: nonce
+            ) { room in _ = room.update(fromContentsOf: Array(envelope)) }
+        } catch let error as SMPProtocolError { throw error } catch {
+            preconditionFailure("copying does not fail")
         }
-        writer.raw(envelope)
-        let count = writer.bytes.count - content - 2
-        guard count <= size - 2 else { throw .tooLong(count: count, limit: size - 2) }
-        writer.overwrite(at: content, with: [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)])
-        writer.fill(to: content + size)
-        // Encrypted where it stands: the message is copied once.
-        writer.edit(from: sealed) { key.seal(inPlace: $0, nonce: nonce) }
-        return writer.bytes
+    }
+
+    /// Makes a SEND body around an envelope of `count` bytes that `fill` writes where it is encrypted: a message is copied
+    /// once on its way there.
+    public static func seal(
+        count: Int, key: BoxKey, senderKey: X25519PublicKey? = nil, authorizationKey: AuthKey? = nil,
+        version: UInt16 = versions.upperBound, nonce: [UInt8] = SecureRandom.nonce(SMP.nonceSize),
+        _ fill: (UnsafeMutableBufferPointer<UInt8>) throws -> Void
+    ) throws -> [UInt8] {
+        let size = senderKey == nil ? sizeWithoutKey : sizeWithKey
+        var head = WireWriter(capacity: 128)
+        head.u16(version)
+        head.maybe(senderKey) { $0.short($1.spki) }
+        head.raw(nonce)
+        let sealed = head.bytes.count
+        head.reserve(SMP.tagSize + 2)
+        if let authorizationKey {
+            head.tag("K")
+            head.short(authorizationKey.spki)
+        } else {
+            head.tag("_")
+        }
+        let content = sealed + SMP.tagSize
+        let length = head.bytes.count - content - 2 + count
+        guard length <= size - 2 else { throw SMPProtocolError.tooLong(count: length, limit: size - 2) }
+        head.overwrite(at: content, with: [UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)])
+        let start = head.bytes.count
+        return try [UInt8](unsafeUninitializedCapacity: content + size) { body, initialized in
+            _ = body[..<start].initialize(fromContentsOf: head.bytes)
+            body[(start + count)...].initialize(repeating: UInt8(ascii: "#"))
+            let room = UnsafeMutableBufferPointer(rebasing: body[start..<start + count])
+            room.initialize(repeating: 0)
+            try fill(room)
+            key.seal(inPlace: UnsafeMutableBufferPointer(rebasing: body[sealed..<content + size]), nonce: nonce)
+            initialized = content + size
+        }
     }
 }

@@ -15,14 +15,22 @@ public final class Relay: Sendable {
     public let fingerprint: [UInt8]
     /// The TCP port that is listened on.
     public let port: Int
+    /// The TCP port of the status pages, if they are served.
+    public let statusPort: Int?
 
     private let listener: any Channel
+    private let status: StatusServer?
     private let hub: RelayHub
+    private let settings: Guarded<RelayConfiguration>
     private let connections: OpenChannels
+    private let watch: RelayWatch
     private let upkeep: Task<Void, Never>
 
     private static let upkeepPeriod: Duration = .seconds(5)
     private static let certificateTurns = 8640
+    /// How long connections have to read their last answers when the relay stops.
+    private static let farewell: Duration = .seconds(3)
+    private static let syncTime: Duration = .seconds(10)
 
     /// Starts a relay; when this returns it accepts connections.
     ///
@@ -34,7 +42,7 @@ public final class Relay: Sendable {
     public static func start(
         _ configuration: RelayConfiguration, group: any EventLoopGroup, logger: Logger
     ) async throws(RelayError) -> Relay {
-        if let password = configuration.createPassword, !SMPServer.isPassword(password) { throw .password }
+        try configuration.check()
         let hub = try openHub(configuration)
         do throws(RelayError) {
             return try await start(configuration, hub: hub, group: group, logger: logger)
@@ -46,13 +54,17 @@ public final class Relay: Sendable {
 
     private static func openHub(_ configuration: RelayConfiguration) throws(RelayError) -> RelayHub {
         let store = try QueueStore(directory: configuration.directory)
-        return RelayHub(core: RelayCore(store: store, limits: configuration.queueLimits)) { Int64(time(nil)) }
+        var core = RelayCore(store: store, limits: configuration.queueLimits)
+        core.isDraining = configuration.isDraining
+        return RelayHub(core: core) { Int64(time(nil)) }
     }
 
     private static func start(
         _ configuration: RelayConfiguration, hub: RelayHub, group: any EventLoopGroup, logger: Logger
     ) async throws(RelayError) -> Relay {
-        let records = try RecordSync(path: QueueStore.databasePath(configuration.directory))
+        let watch = RelayWatch(
+            records: try RecordSync(path: QueueStore.databasePath(configuration.directory)), hub: hub,
+            configuration: configuration)
         let authority = CertificateAuthority(directory: configuration.directory + "/tls")
         let credentials: TLSCredentials
         let context: TLSServerContext
@@ -60,7 +72,9 @@ public final class Relay: Sendable {
             credentials = try authority.credentials()
             context = try TLSServerContext(credentials: credentials)
         } catch { throw .certificate("\(error)") }
+        let settings = Guarded(configuration)
         let connections = OpenChannels()
+        let status = try await serveStatus(configuration, watch, group)
         let listener: any Channel
         do throws(TLSError) {
             listener = try await TLSServer.listen(
@@ -68,52 +82,88 @@ public final class Relay: Sendable {
                 handshakeTimeout: configuration.handshakeTimeout
             ) { channel in
                 connections.add(channel)
+                let configuration = settings.withLock { $0 }
                 try channel.pipeline.syncOperations.addHandlers(
                     BlockFramer(), RelayConnection(hub: hub, configuration: configuration, logger: logger))
             }
-        } catch { throw .cannotListen(host: configuration.host, port: configuration.port, reason: "\(error)") }
+        } catch {
+            await status?.close()
+            throw .cannotListen(host: configuration.host, port: configuration.port, reason: "\(error)")
+        }
         let upkeep = Task {
-            await keepUp(hub: hub, records: records, authority: authority, context: context, logger: logger)
+            await keepUp(watch: watch, authority: authority, context: context, logger: logger)
         }
         return Relay(
-            configuration: configuration, fingerprint: credentials.fingerprint, listener: listener, hub: hub,
-            connections: connections, upkeep: upkeep)
+            settings: settings, fingerprint: credentials.fingerprint, listener: listener, status: status, hub: hub,
+            connections: connections, watch: watch, upkeep: upkeep)
+    }
+
+    private static func serveStatus(
+        _ configuration: RelayConfiguration, _ watch: RelayWatch, _ group: any EventLoopGroup
+    ) async throws(RelayError) -> StatusServer? {
+        guard let address = configuration.statusAddress else { return nil }
+        return try await StatusServer.listen(address, group: group) { watch.status() }
     }
 
     private init(
-        configuration: RelayConfiguration, fingerprint: [UInt8], listener: any Channel, hub: RelayHub,
-        connections: OpenChannels, upkeep: Task<Void, Never>
+        settings: Guarded<RelayConfiguration>, fingerprint: [UInt8], listener: any Channel, status: StatusServer?,
+        hub: RelayHub, connections: OpenChannels, watch: RelayWatch, upkeep: Task<Void, Never>
     ) {
+        let configuration = settings.withLock { $0 }
+        self.settings = settings
         self.fingerprint = fingerprint
         self.listener = listener
+        self.status = status
         self.hub = hub
         self.connections = connections
+        self.watch = watch
         self.upkeep = upkeep
         port = listener.localAddress?.port ?? configuration.port
+        statusPort = status?.port
         let host = configuration.advertisedHost ?? configuration.host
         address = SMPServer(fingerprint: fingerprint, hosts: [host], port: UInt16(clamping: port)).identity
     }
 
-    /// Closes all connections and the store. Afterwards another relay can use the directory.
-    public func shutdown() async {
+    /// Goes on with other settings: limits and draining at once, password and time-outs for new connections. Directory,
+    /// addresses and ports stay as they were at the start.
+    public func apply(_ configuration: RelayConfiguration) throws(RelayError) {
+        try configuration.check()
+        settings.withLock { $0 = configuration }
+        let (limits, isDraining) = (configuration.queueLimits, configuration.isDraining)
+        _ = hub.look { core in
+            core.apply(limits)
+            core.isDraining = isDraining
+        }
+    }
+
+    /// Makes no new queues from now on.
+    public func drain() { _ = hub.look { $0.isDraining = true } }
+
+    /// Accepts no more connections, answers what is in hand, closes all connections and the store, and has the disk keep
+    /// what is stored, in bounded time. Afterwards another relay can use the directory.
+    /// - Returns: whether the disk has said that it keeps everything; if not, it does so by itself a little later.
+    @discardableResult
+    public func shutdown() async -> Bool {
         upkeep.cancel()
+        watch.stop()
         try? await listener.close()
-        await connections.close()
+        await connections.leave(within: Self.farewell)
         hub.close()
         // What was being accepted meanwhile.
         await connections.close()
         await upkeep.value
+        await status?.close()
+        return watch.sync(within: Self.syncTime)
     }
 
     private static func keepUp(
-        hub: RelayHub, records: RecordSync, authority: CertificateAuthority, context: TLSServerContext, logger: Logger
+        watch: RelayWatch, authority: CertificateAuthority, context: TLSServerContext, logger: Logger
     ) async {
         var turn = 0
         while true {
             do { try await Task.sleep(for: upkeepPeriod) } catch { return }
             turn += 1
-            if let failure = hub.maintain() { logger.error("\(failure)") }
-            do throws(RelayError) { try records.sync() } catch { logger.error("\(error)") }
+            for failure in watch.keepUp() { logger.error("\(failure)") }
             guard turn % certificateTurns == 0 else { continue }
             do throws(TLSError) {
                 let fresh = try authority.credentials()
@@ -133,6 +183,18 @@ private final class OpenChannels: Sendable {
         channel.closeFuture.whenComplete { [weak self] _ in
             self?.channels.withLock { $0[id] = nil }
         }
+    }
+
+    /// Has every connection answer what is in hand and leave; closes those that take longer.
+    func leave(within time: Duration) async {
+        let leaving = channels.withLock { Array($0.values) }
+        for channel in leaving { channel.pipeline.fireUserInboundEventTriggered(RelayStop()) }
+        let deadline = Task {
+            try await Task.sleep(for: time)
+            await close()
+        }
+        for channel in leaving { try? await channel.closeFuture.get() }
+        deadline.cancel()
     }
 
     func close() async {

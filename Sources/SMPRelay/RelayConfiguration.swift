@@ -1,7 +1,22 @@
 public import NIOCore
+import SMPProtocol
 
 /// How a relay runs.
 public struct RelayConfiguration: Sendable {
+    /// Where to listen; port 0 picks one.
+    public struct Address: Sendable, Equatable {
+        /// An address or name of this machine.
+        public var host: String
+        /// A TCP port.
+        public var port: Int
+
+        /// This port of this host.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
     /// Where queues, messages and certificates are kept; made if missing. Its parent must exist.
     public var directory: String
     /// The address or name to listen on.
@@ -12,6 +27,12 @@ public struct RelayConfiguration: Sendable {
     public var advertisedHost: String?
     /// What a client must say to make queues: printable ASCII without space, `@`, `:` and `/`. Nil lets everyone.
     public var createPassword: String?
+    /// Where metrics and health are served; nowhere if nil.
+    public var statusAddress: Address?
+    /// The version of the program, for the metrics.
+    public var version = ""
+    /// Whether no new queues are made; those there are go on.
+    public var isDraining = false
     /// Messages in a secured queue.
     public var messagesPerQueue = 4096
     /// Bytes of all stored messages, each counted as 16 KiB.
@@ -38,6 +59,11 @@ public struct RelayConfiguration: Sendable {
         self.directory = directory
         self.host = host
         self.port = port
+    }
+
+    /// Refuses what no relay can run with.
+    func check() throws(RelayError) {
+        if let password = createPassword, !SMPServer.isPassword(password) { throw .password }
     }
 
     var queueLimits: QueueLimits {

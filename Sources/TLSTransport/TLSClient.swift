@@ -2,6 +2,7 @@ internal import Glibc
 internal import Guarding
 public import NIOCore
 internal import NIOPosix
+internal import RateLimit
 
 /// A connection whose TLS handshake is complete.
 public struct TLSConnection: Sendable {
@@ -30,6 +31,7 @@ public enum TLSClient {
     ///   - port: a TCP port.
     ///   - fingerprint: SHA-256 of the DER certificate that the server must have at chain index 1, 32 bytes.
     ///   - context: nil takes the shared one.
+    ///   - route: by a proxy, which looks the name up then, and within a rate.
     ///   - group: where the channel runs.
     ///   - timeout: for everything together: name, TCP connection, handshake.
     ///   - initializer: runs on the channel's event loop before it connects, to add handlers above TLS. They get the
@@ -38,14 +40,15 @@ public enum TLSClient {
     /// - Throws: `unreachable`, `timedOut`, `fingerprintMismatch`, `invalidChain`, `noCommonVersion`, `noCommonProtocol`,
     ///   `noCommonParameters`, `notTLS`, `refused`, `closedDuringHandshake`, …
     public static func connect(
-        host: String, port: Int, fingerprint: [UInt8], context: TLSClientContext? = nil, group: any EventLoopGroup,
-        timeout: TimeAmount = .seconds(15), initializer: @escaping @Sendable (any Channel) throws -> Void = { _ in }
+        host: String, port: Int, fingerprint: [UInt8], context: TLSClientContext? = nil,
+        route: NetworkRoute = NetworkRoute(), group: any EventLoopGroup, timeout: TimeAmount = .seconds(15),
+        initializer: @escaping @Sendable (any Channel) throws -> Void = { _ in }
     ) async throws(TLSError) -> TLSConnection {
         let context = if let context { context } else { try sharedContext() }
         let deadline = NIODeadline.now() + timeout
         // A peer that answers and closes at once empties the channel's pipeline before anybody looks for the handler in it.
         let sessions = Guarded<[ObjectIdentifier: EventLoopFuture<TLSSession>]>([:])
-        let bootstrap = ClientBootstrap(group: group)
+        var bootstrap = ClientBootstrap(group: group)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(tcpOption(TCP_KEEPIDLE), value: 30)
@@ -54,16 +57,28 @@ public enum TLSClient {
             .channelOption(.writeBufferWaterMark, value: .init(low: 65536, high: 262_144))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let limiter = route.limiter { try pipeline.addHandler(RateHandler(limiter)) }
+                    if let proxy = route.proxy {
+                        try pipeline.addHandler(SOCKSHandler(to: host, port: port, by: proxy))
+                    }
                     let handler = try TLSHandler(
                         client: context, fingerprint: fingerprint, handshakeTimeout: deadline - .now())
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    try pipeline.addHandler(handler)
                     let session = handler.session
                     sessions.withLock { $0[ObjectIdentifier(channel)] = session }
                     try initializer(channel)
                 }
             }
+        if let limiter = route.limiter {
+            bootstrap =
+                bootstrap
+                .channelOption(.socketOption(.so_rcvbuf), value: .init(limiter.receiveBuffer))
+                .channelOption(.maxMessagesPerRead, value: 1)
+        }
         do {
-            return try await bootstrap.connect(host: host, port: port).flatMap { channel in
+            let (nextHost, nextPort) = route.proxy.map { ($0.host, $0.port) } ?? (host, port)
+            return try await bootstrap.connect(host: nextHost, port: nextPort).flatMap { channel in
                 guard let session = sessions.withLock({ $0[ObjectIdentifier(channel)] }) else {
                     preconditionFailure("every channel is given a handler")
                 }
@@ -73,6 +88,9 @@ public enum TLSClient {
             let failure = TLSError(connecting: error, host: host, port: port)
             // The handler's deadline may be noticed a moment before the connection's.
             if case .unreachable = failure, NIODeadline.now() >= deadline { throw .timedOut(.connecting) }
+            if case .unreachable(_, _, let reason) = failure, let proxy = route.proxy {
+                throw .proxy("the proxy at \(proxy.place) cannot be reached: \(reason)")
+            }
             throw failure
         }
     }

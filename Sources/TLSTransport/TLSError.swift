@@ -4,6 +4,8 @@ internal import COpenSSL
 public enum TLSError: Error, Equatable, Sendable {
     /// Nobody could be reached under this name and port; `reason` says what the system answered.
     case unreachable(host: String, port: Int, reason: String)
+    /// The proxy on the way cannot be used; a whole sentence.
+    case proxy(String)
     /// A deadline passed in this step.
     case timedOut(TLSStep)
     /// The peer showed another certificate authority: SHA-256 of the certificate at chain index 1, 32 bytes each.
@@ -69,6 +71,7 @@ extension TLSError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let host, let port, let reason): "\(host):\(port) cannot be reached: \(reason)"
+        case .proxy(let sentence): sentence
         case .timedOut(.connecting): "no connection was made in time"
         case .timedOut(.handshake): "the peer did not finish the TLS handshake in time"
         case .fingerprintMismatch: "the server's identity is not the one in its address"

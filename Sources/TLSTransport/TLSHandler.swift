@@ -125,6 +125,8 @@ public final class TLSHandler: ChannelDuplexHandler {
 
     /// Passes a failure of the socket on as `TLSError.socket`; anything else unchanged.
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What leads to the peer, a proxy, has failed.
+        if state == .idle, let failure = error as? TLSError { return fail(failure, context: context) }
         guard let failure = error as? IOError else { return context.fireErrorCaught(error) }
         fail(.socket(systemText(failure.errnoCode)), context: context)
     }

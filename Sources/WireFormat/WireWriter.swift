@@ -95,9 +95,14 @@ public struct WireWriter: Sendable {
     }
 
     /// Overwrites what stands at `offset` with as many bytes of `value`.
+    @inlinable
     public mutating func overwrite(at offset: Int, with value: some Collection<UInt8>) {
         precondition(offset >= 0 && offset + value.count <= storage.count, "only what has been written is overwritten")
-        storage.replaceSubrange(offset..<offset + value.count, with: value)
+        var place = offset
+        for byte in value {
+            storage[place] = byte
+            place += 1
+        }
     }
 
     /// Adds `count` zero bytes, to be overwritten later.

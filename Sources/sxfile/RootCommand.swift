@@ -15,12 +15,15 @@ struct RootCommand: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Set up",
-                subcommands: [ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self]),
+                subcommands: [
+                    ConfigCommand.self, InviteCommand.self, ConnectCommand.self, ContactsCommand.self,
+                    ExportCommand.self, ImportCommand.self,
+                ]),
             CommandGroup(
                 name: "Send and receive",
                 subcommands: [
                     SendCommand.self, InboxCommand.self, AcceptCommand.self, DeclineCommand.self, CancelCommand.self,
-                    RetryCommand.self, StatusCommand.self, GroupCommand.self,
+                    RetryCommand.self, PauseCommand.self, StatusCommand.self, GroupCommand.self,
                 ]),
             CommandGroup(name: "Run", subcommands: [ResumeCommand.self, DaemonCommand.self, RelayCommand.self]),
             CommandGroup(name: "Look", subcommands: [DoctorCommand.self, DemoCommand.self]),

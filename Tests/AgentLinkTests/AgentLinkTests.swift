@@ -1,3 +1,4 @@
+import Primitives
 import Testing
 
 @testable import AgentLink
@@ -89,6 +90,29 @@ import Testing
         #expect(sequence.receive(3, hash: [3], previous: [2]) == .ok)
         #expect(sequence.receive(4, hash: [4], previous: [9]) == .badHash)
         #expect(sequence.last == 4)
+    }
+
+    /// Long messages are hashed two at a time: nobody sees a difference.
+    @Test func hashesThatArePutOff() {
+        let messages = [5000, 5000, 10, 6000, 5001, 5001, 5000].enumerated().map { index, count in
+            [UInt8](repeating: UInt8(index), count: count)
+        }
+        for altered in -1..<messages.count {
+            var sequence = MessageSequence.confirmed(hash: hash)
+            var previous = hash
+            for (index, message) in messages.enumerated() {
+                let named = index == altered ? [UInt8](repeating: 0, count: 32) : previous
+                let integrity = sequence.receive(Int64(index) + 2, message: message[...], previous: named)
+                #expect(integrity == (index == altered ? .badHash : .ok))
+                previous = SHA256.hash(message)
+                // Looked at now and then only: looking must change nothing.
+                if index.isMultiple(of: 3) { #expect(sequence.lastHash == previous) }
+            }
+            #expect(sequence.lastHash == previous && sequence.last == 8)
+            #expect(sequence.receive(11, message: messages[0][...], previous: []) == .skipped(9...10))
+            #expect(sequence.receive(9, message: messages[1][...], previous: []) == .late)
+            #expect(sequence.lastHash == SHA256.hash(messages[0]))
+        }
     }
 
     @Test func gapsAndLateOnes() {

@@ -69,3 +69,21 @@ int confined_spawn(int only_enter, int code, pid_t *process, const char *path, c
     pthread_join(thread, NULL);
     return order.result;
 }
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+int confined_open_terminal(int columns, char *path, size_t size) {
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0) return -1;
+    struct winsize window = {24, (unsigned short)columns, 0, 0};
+    if (grantpt(terminal) != 0 || unlockpt(terminal) != 0 || ptsname_r(terminal, path, size) != 0
+        || ioctl(terminal, TIOCSWINSZ, &window) != 0) {
+        close(terminal);
+        return -1;
+    }
+    return terminal;
+}

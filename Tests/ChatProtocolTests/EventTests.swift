@@ -59,6 +59,7 @@ let eventVectors: [(text: String, id: Int64?, event: ChatEvent)] = {
         ),
         (" x.file.cancel 20,declined ", nil, .fileCancel(FileCancel(reference: 20, code: .declined))),
         (" x.file.direct  x.json:\(directJSON.utf8.count) \(directJSON)", nil, .fileDirect(direct)),
+        (" x.file.retry 20 ", nil, .fileRetry(reference: 20)),
         (" x.ok  ", nil, .ok),
     ]
 }()
@@ -144,7 +145,8 @@ let eventVectors: [(text: String, id: Int64?, event: ChatEvent)] = {
         (" x.msg.file 5,1.1 x.file:9", "bytes"), (" x.file  ", "file name"), (" x.file a ", "size"),
         (" x.file a,1 ", "invitation"), (" x.file a,1 x.text:0 ", "invitation"), (" x.file.acpt  ", "file name"),
         (" x.file.want 1,2 ", "ranges"), (" x.file.done  ", "JSON"), (" x.file.ok  ", "root hash"),
-        (" x.file.cancel 1 ", "code"), (" x.file.direct  ", "JSON"), (" x.info  ", "JSON"),
+        (" x.file.cancel 1 ", "code"), (" x.file.retry  ", "message reference"), (" x.file.direct  ", "JSON"),
+        (" x.info  ", "JSON"),
         (" x.info.probe  ", "probe"),
         (" x.grp.acpt  ", "member id"), (" x.grp.mem.con  ", "member id"), (" x.grp.mem.new a ", "member id and role"),
         (" x.grp.mem.fwd bWVtYmVyLUE=,l,m ", "probe"), (" x.grp.mem.inv bWVtYmVyLUE=,l,m ", "probe"),

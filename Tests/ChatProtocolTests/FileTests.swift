@@ -19,6 +19,11 @@ import WireFormat
         #expect(tree.kind == .tree && tree.entries?.array?.count == 1)
         #expect(try FileOffer(parsing: tree.encoded()[...]) == tree)
         #expect(try offer(#"{"mode":35309}"#).mode == 0o755)
+        let again = try offer(#"{"expires":1700000000,"retry":7}"#)
+        #expect(again.expires == FileTime(seconds: 1_700_000_000) && again.retries == 7)
+        #expect(try FileOffer(parsing: again.encoded()[...]) == again)
+        // What cannot be is as good as nothing.
+        #expect(try offer(#"{"expires":-1,"retry":"7"}"#) == .plain)
     }
 
     @Test(arguments: [

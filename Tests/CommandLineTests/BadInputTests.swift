@@ -36,7 +36,7 @@ struct BadInputTests {
         Case("send", "bob", "/etc/hostname", "--preview", "/etc/hostname", status: 2, says: "--inline"),
         Case("send", "#friends", "/etc/hostname", status: 2, says: "not yet"),
         Case("group", "create", "friends", status: 2, says: "not yet"),
-        Case("retry", "1", status: 2, says: "not yet"),
+        Case("retry", "1", status: 3, says: "there is no transfer 1"),
         Case("relay", "--metrics", "127.0.0.1:0", status: 2, says: "not yet"),
         Case("relay", "--listen", "here", status: 2, says: "HOST:PORT"),
         Case("relay", "--quota", "many", status: 2, says: "many"),
@@ -140,12 +140,12 @@ struct BadInputTests {
         configuration.allowsUnsafeTransactions = true
         let holder = try DatabaseQueue(path: bob.profile + "/sxfile.db", configuration: configuration)
         try await holder.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
-        let held = try await bob.run("config", "set", "name", "Bob")
+        let held = try await bob.run("invite")
         #expect(held.status == 1)
         #expect(held.errors.contains("is locked by another program"))
         #expect(try await bob.run("status").status == 0)
         try await holder.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
-        try await bob.succeed("config", "set", "name", "Bob")
+        try await bob.succeed("invite")
         let carol = try await stage.person("carol")
         let whole = [UInt8](file: carol.profile + "/sxfile.db")
         for file in ["sxfile.db-wal", "sxfile.db-shm"] { unlink(carol.profile + "/" + file) }

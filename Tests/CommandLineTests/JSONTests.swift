@@ -6,7 +6,8 @@ import Testing
 struct JSONTests {
     static let transferKeys: Set<String> = [
         "v", "type", "id", "direction", "peer", "group", "name", "size", "transferred", "files", "filesDone", "state",
-        "waiting", "lane", "path", "bytesPerSecond", "reason", "by", "members", "createdAt", "updatedAt",
+        "waiting", "lane", "path", "bytesPerSecond", "reason", "by", "members", "sha256", "retryAt", "retryOf",
+        "expiresAt", "createdAt", "updatedAt",
     ]
 
     @Test("transfers and progress have the members of the contract")

@@ -15,8 +15,10 @@ struct SetUpTests {
         #expect(
             try await alice.succeed("config", "list").lines
                 == [
-                    "relay=", "name=Alice A.", "inline-limit=1048576", "lane=auto", "direct.offer-public=no",
-                    "direct.dial-public=no",
+                    "relay=\tbuilt-in", "name=Alice A.\tfile \(alice.profile)/sxfile.toml:1",
+                    "inline-limit=1048576\tbuilt-in", "limit-rate=\tbuilt-in", "proxy=\tbuilt-in",
+                    "lane=auto\tbuilt-in", "direct.offer-public=no\tbuilt-in", "direct.dial-public=no\tbuilt-in",
+                    "hook=\tbuilt-in", "notify=no\tbuilt-in",
                 ])
         #expect(try await alice.run("config", "set", "lane", "direct").status == 2)
         #expect(try await alice.run("config", "set", "direct.dial-public", "maybe").status == 2)
@@ -48,7 +50,7 @@ struct SetUpTests {
         #expect(taken.contains(stage.address.split(separator: "@")[1]))
         let listed = try await bob.succeed("contacts", "--json").objects
         #expect(listed.count == 1)
-        #expect(listed[0].keys == ["v", "type", "name", "state", "verified"])
+        #expect(listed[0].keys == ["v", "type", "name", "state", "verified", "reason", "accept", "max", "dir"])
         #expect(listed[0].type == "contact")
         #expect(listed[0]["state"] == "connected")
         #expect(listed[0]["verified"] == false)

@@ -55,6 +55,35 @@ import Testing
         #expect(throws: RatchetError.self) { try joiner.encrypt([UInt8](repeating: 0, count: 63), paddedTo: Self.size) }
     }
 
+    /// The short way for the usual message gives what the long one does, and leaves alone what it is not for.
+    @Test(arguments: [2, 3] as [UInt16]) func nextMessagesInPlace(version: UInt16) throws {
+        var (joiner, initiator) = try Self.pair(version: version)
+        func openNext(_ message: [UInt8]) -> [UInt8]? {
+            var bytes = message
+            let plain = bytes.withUnsafeMutableBufferPointer { initiator.openNext(inPlace: $0) }
+            return plain.map { Array(bytes[$0]) }
+        }
+        let first = try joiner.encrypt([0], paddedTo: Self.size)
+        // A new chain is not for it.
+        #expect(openNext(first) == nil)
+        #expect(try initiator.decrypt(first[...]) == [0])
+        #expect(openNext(first) == nil)
+        let plain = [UInt8](repeating: 7, count: 62)
+        let messages = try [[1], [], plain, [4]].map { try joiner.encrypt($0, paddedTo: Self.size) }
+        #expect(openNext(messages[1]) == nil && initiator.receivingNumber == 1)
+        let before = initiator
+        for index in messages[0].indices {
+            var altered = messages[0]
+            altered[index] ^= 1
+            #expect(openNext(altered) == nil && openNext(Array(messages[0][..<index])) == nil)
+        }
+        #expect(initiator == before)
+        #expect(openNext(messages[0]) == [1] && openNext(messages[1]) == [])
+        #expect(try initiator.decrypt(messages[2][...]) == plain)
+        #expect(openNext(messages[3]) == [4] && initiator.receivingNumber == 5)
+        #expect(openNext([]) == nil)
+    }
+
     @Test func lateMessagesOfFormerChains() throws {
         var (joiner, initiator) = try Self.pair()
         var late: [(plain: [UInt8], message: [UInt8])] = []

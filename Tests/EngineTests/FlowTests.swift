@@ -114,6 +114,60 @@ import Testing
         #expect(Self.facts(received) == .wait(nil))
     }
 
+    @Test func nothingBeginsForATransferThatTheUserHolds() {
+        var row = Self.transfer(.send, .offered)
+        row.isPaused = true
+        #expect(Self.facts(row, connection: .offered) == .wait(.paused))
+        row.offerMessage = 9
+        #expect(Self.facts(row, connection: .offered) == .wait(.paused))
+        row.state = .active
+        // What runs holds itself, and hears of an ending.
+        #expect(Self.facts(row, connection: .connected) == .run)
+        #expect(Self.facts(row, connection: .failed) == .fail)
+        var inline = Self.transfer(.send, .active, isInline: true)
+        inline.isPaused = true
+        #expect(Self.facts(inline, parts: true) == .wait(.paused))
+        row.end(.cancelled, by: .me)
+        row.isUntold = true
+        #expect(Self.facts(row, connection: .connected) == .tellPeer)
+    }
+
+    @Test func offersRunOut() {
+        var row = Self.transfer(.send, .offered)
+        row.expiresAt = 1001
+        #expect(Self.facts(row, connection: .offered) == .offer)
+        #expect(Self.facts(row, connection: .offered, now: 1001) == .expire)
+        // With the relay, an acceptance may be on its way: what waits is read first.
+        row.offerMessage = 9
+        #expect(Self.facts(row, connection: .offered, now: 1001) == .wait(.peer))
+        let read = TransferFacts(
+            transfer: row, connection: .offered, contact: .connected, isFarewellDelivered: false,
+            hasInlineParts: false, now: 1001, isQueueRead: true)
+        #expect(read.next == .expire)
+        row.state = .accepted
+        #expect(Self.facts(row, connection: .connected, now: 1001) == .run)
+        var received = Self.transfer(.receive, .offered)
+        received.expiresAt = 1001
+        #expect(Self.facts(received, now: 1000) == .wait(nil))
+        #expect(Self.facts(received, now: 1001) == .expire)
+    }
+
+    @Test func asking() {
+        var row = Self.transfer(.receive, .accepted)
+        row.connection = nil
+        row.retryOf = 2
+        #expect(Self.facts(row) == .ask)
+        #expect(Self.facts(row, contact: .joined) == .wait(.peer))
+        #expect(Self.facts(row, contact: .failed) == .fail)
+        row.offerMessage = 4
+        #expect(Self.facts(row) == .wait(.peer))
+        var sent = Self.transfer(.send, .declined)
+        sent.connection = nil
+        sent.isAskedAgain = true
+        #expect(Self.facts(sent) == .answerRetry)
+        #expect(Self.facts(sent, contact: nil) == .wait(nil))
+    }
+
     @Test func contacts() {
         var contact = Self.contact
         contact.state = .invited
@@ -156,6 +210,9 @@ import Testing
         meter.record(500, at: .seconds(11))
         meter.record(1500, at: .seconds(12))
         #expect(meter.bytesPerSecond == 1000)
+        // Nothing comes any more: the rate says so.
+        for second in 13...18 { meter.record(1500, at: .seconds(second)) }
+        #expect(meter.bytesPerSecond == 0)
         var due: [Bool] = []
         due.append(meter.isReportDue(at: .seconds(12)))
         due.append(meter.isReportDue(at: .milliseconds(12_099)))

@@ -26,7 +26,8 @@ private struct Talk {
     var version: UInt16 = 14
 
     init(
-        versions: ClosedRange<UInt16> = 9...18, timeouts: SMPClient.Timeouts = .init(), withKey: Bool = true
+        versions: ClosedRange<UInt16> = 9...18, timeouts: SMPClient.Timeouts = .init(), window: UInt16 = 128,
+        withKey: Bool = true
     ) throws {
         leaf = try Ed25519PrivateKey(seed: run(0x20))
         clientKey = try X25519PrivateKey(raw: run(0x40))
@@ -35,7 +36,7 @@ private struct Talk {
         session = Session(
             server: SMPServer(fingerprint: Self.fingerprint, hosts: ["relay.example"], port: nil),
             sessionID: Self.sessionID, leafKey: .ed25519(leaf.publicKey), versions: versions, timeouts: timeouts,
-            now: .uptimeNanoseconds(0), handshakeKey: withKey ? clientKey : nil)
+            window: window, now: .uptimeNanoseconds(0), handshakeKey: withKey ? clientKey : nil)
     }
 
     /// A talk whose handshake is done.
@@ -225,6 +226,20 @@ private let messageText = "MSG \u{3}abcbody"
                 ["DEL"],
             ])
         #expect(try talk.commands() == [])
+    }
+
+    @Test("A client that keeps to a rate takes a smaller window", arguments: [2, 5, 128, 200] as [UInt16])
+    func smallerWindow(messages: UInt16) throws {
+        var talk = try Talk(window: messages)
+        let hello = ServerHello(
+            versions: 6...14, sessionID: Talk.sessionID, chain: [[1], [2]],
+            signedKey: SignedKey.make(talk.serverKey.publicKey, leaf: talk.leaf),
+            tail: Array("SXFW".utf8) + [3, 0, 128, 1])
+        let answer = try talk.agree(try WireWriter.pad(hello.encoded(), to: SMP.blockSize))
+        let agreed = min(messages, 128)
+        #expect(talk.session.agreed?.window == Int(agreed))
+        let tail = try ClientHello(try WireReader.unpad(answer[...])).tail
+        #expect(DeliveryWindow(tail: tail)?.messages == agreed)
     }
 
     /// sxfile-protocol(7), DELIVERY WINDOW: flag 1.

@@ -81,14 +81,14 @@ import Testing
         let relay = try CoreHarness()
         let connection = relay.connect(1)
         let queue = try #require(relay.make(on: connection))
-        for number in 0..<400 { _ = relay.send("\(number)", to: queue, on: connection) }
+        for number in 0..<800 { _ = relay.send("\(number)", to: queue, on: connection) }
         let file = try #require(relay.directory.spools.first)
         let before = try size(of: file)
-        #expect(before.length > 399 * 16384)
+        #expect(before.length > 799 * 16384)
         var message = relay.receive(.subscribe, queue, on: connection).pushed.first
-        for number in 0..<400 {
+        for number in 0..<800 {
             #expect(message?.text == "\(number)")
-            if number == 300 { #expect(try size(of: file).blocks < before.blocks) }
+            if number == 600 { #expect(try size(of: file).blocks < before.blocks) }
             message = relay.receive(.acknowledge(try #require(message).id[...]), queue, on: connection).message
         }
         #expect(try size(of: file).length <= 4096)
@@ -96,6 +96,54 @@ import Testing
         _ = relay.send("after", to: queue, on: connection)
         let later = try CoreHarness(in: copy(relay.directory))
         #expect(later.core.store.storedBytes == 16384)
+    }
+
+    /// A recipient that keeps up: the file is filled again from its start, and a kill at any moment loses nothing.
+    @Test func aQueueThatNeverEmptiesKeepsItsFileShort() throws {
+        let relay = try CoreHarness()
+        let connection = relay.connect(1)
+        let queue = try #require(relay.make(on: connection))
+        let keys = (relay.recipientKey, relay.senderKey)
+        var (sent, taken) = (0, 0)
+        // From 100 waiting up to 500 and back: behind the turn there is room, then there is none.
+        for target in [100, 100, 100, 100, 100, 100, 500, 100, 100, 100, 20, 300, 20, 100] {
+            for _ in 0..<100 {
+                _ = relay.send("\(sent)", to: queue, on: connection)
+                sent += 1
+                while sent - taken > target { try take() }
+            }
+            while sent - taken < target {
+                _ = relay.send("\(sent)", to: queue, on: connection)
+                sent += 1
+            }
+            let after = try CoreHarness(in: copy(relay.directory))
+            #expect(after.core.store.storedBytes == (sent - taken) * 16384)
+            let later = after.connect(1)
+            _ = after.core.send(
+                .init(queue: queue.sender, key: keys.1, notifies: false, body: Array("last".utf8)[...]), on: later,
+                now: relay.now)
+            for number in taken...sent {
+                let got = after.core.receive(
+                    .get, queue: queue.recipient, key: keys.0, on: later, now: relay.now
+                ).message
+                #expect(got?.text == (number == sent ? "last" : "\(number)"))
+                _ = after.core.receive(
+                    .acknowledge(try #require(got).id[...]), queue: queue.recipient, key: keys.0, on: later,
+                    now: relay.now)
+            }
+            #expect(after.core.store.storedBytes == 0)
+        }
+        let file = try #require(relay.directory.spools.first)
+        #expect(try size(of: file).length <= 4096 + 600 * 16384)
+
+        func take() throws {
+            let got = relay.core.receive(
+                .get, queue: queue.recipient, key: keys.0, on: connection, now: relay.now
+            ).message
+            #expect(got?.text == "\(taken)")
+            _ = relay.receive(.acknowledge(try #require(got).id[...]), queue, on: connection)
+            taken += 1
+        }
     }
 
     @Test func aTornLastMessageIsLeftOut() throws {

@@ -8,6 +8,8 @@ enum FuzzTarget: String, CaseIterable {
     case ranges
     /// Base64, hexadecimal, percent-encoding, words and addresses.
     case text
+    /// Configuration files, and changes of them.
+    case toml
     /// Bodies of blocks and their transmissions.
     case block
     /// Commands and answers of the relay protocol.
@@ -36,6 +38,7 @@ enum FuzzTarget: String, CaseIterable {
         case .json: checkJSON(bytes)
         case .ranges: checkRanges(bytes)
         case .text: checkText(bytes)
+        case .toml: checkTOML(bytes)
         case .block: checkBlock(bytes)
         case .command: checkCommand(bytes)
         case .hello: checkHello(bytes)

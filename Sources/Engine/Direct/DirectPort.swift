@@ -2,6 +2,7 @@ import ChatProtocol
 import ChunkIO
 import DirectLane
 import Primitives
+import RateLimit
 import TransferCore
 
 /// What the settings say about direct connections.
@@ -11,11 +12,14 @@ struct DirectPolicy: Sendable {
     var isOnlyLane = false
     var offersPublic = false
     var dialsPublic = false
+    var limiter: RateLimiter?
 }
 
 extension Profile {
     /// What holds for a transfer now.
     func directPolicy(for transfer: Transfer) throws(EngineError) -> DirectPolicy {
+        // A direct connection would tell what the proxy is there to hide.
+        guard try proxy() == nil else { return DirectPolicy(isWanted: false) }
         let isAllowed = try setting(.lane) != "relay"
         let isWanted =
             switch (transfer.direction, transfer.laneWish) {
@@ -83,7 +87,9 @@ struct DirectPort {
         close()
         let addresses = LocalNetwork.current().addressesToOffer(
             offersPublic: policy.offersPublic, limit: DirectRendezvous.endpointLimit)
-        let new = DirectRendezvous(role: role, listeningOn: addresses) { [attempt] in event(attempt, $0) }
+        let new = DirectRendezvous(role: role, listeningOn: addresses, limiter: policy.limiter) { [attempt] in
+            event(attempt, $0)
+        }
         rendezvous = new
         plan.begin(at: Monotonic.now)
         let endpoints = new.endpoints.compactMap { DirectOffer.Endpoint(address: "\($0.address)", port: $0.port) }

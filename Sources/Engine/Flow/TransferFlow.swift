@@ -26,6 +26,12 @@ enum TransferStep: Equatable, Sendable {
     case dropConnection
     /// The file connection ended before its time.
     case fail
+    /// The offer was not accepted in time: withdraw it (sender), forget it (recipient).
+    case expire
+    /// Ask the sender to offer it again: x.file.retry.
+    case ask
+    /// Answer the recipient's x.file.retry, by a new offer or a refusal.
+    case answerRetry
 }
 
 /// The facts about one transfer that decide its next step.
@@ -44,12 +50,26 @@ struct TransferFacts: Sendable {
     var hasInlineParts: Bool
     /// Unix seconds.
     var now: Int64
+    /// Whether everything that the other side has said on the file connection was read in this run.
+    var isQueueRead = false
 
-    var next: TransferStep {
+    var next: TransferStep { transfer.isPaused && !transfer.state.isEnded ? held(step) : step }
+
+    /// Nothing is begun for a transfer that the user holds; what runs holds itself.
+    private func held(_ step: TransferStep) -> TransferStep {
+        switch step {
+        case .wait, .offer, .sendInline, .ask: .wait(.paused)
+        case .finishInline, .confirmInline, .run, .tellContact, .tellPeer, .leaveUntold, .discard, .dropConnection,
+            .fail, .expire, .answerRetry:
+            step
+        }
+    }
+
+    private var step: TransferStep {
         switch transfer.state {
         case .complete, .declined, .cancelled, .failed: ended
-        case .offered: transfer.direction == .send ? offered : .wait(nil)
-        case .accepted: running(ifConnected: .run)
+        case .offered: isExpired ? .expire : transfer.direction == .send ? offered : .wait(nil)
+        case .accepted: transfer.isAsking ? asking : running(ifConnected: .run)
         case .active, .sent: transfer.isInline ? inline : running(ifConnected: sentTooLong ? .dropConnection : .run)
         }
     }
@@ -57,6 +77,7 @@ struct TransferFacts: Sendable {
     private var ended: TransferStep {
         if transfer.destination != nil, transfer.state != .complete { return .discard }
         if transfer.isUntold { return untold }
+        if transfer.isAskedAgain, contact == .connected { return .answerRetry }
         guard transfer.connection != nil else { return .wait(nil) }
         switch connection {
         case .failed, .deleting, nil: return .dropConnection
@@ -76,6 +97,14 @@ struct TransferFacts: Sendable {
         case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting: return .wait(nil)
         }
     }
+
+    /// An acceptance that was made in time may still be unread.
+    private var isExpired: Bool {
+        guard let end = transfer.expiresAt, now >= end else { return false }
+        return transfer.direction == .receive || transfer.offerMessage == nil || isQueueRead
+    }
+
+    private var asking: TransferStep { transfer.offerMessage != nil ? .wait(.peer) : whenContactConnected(.ask) }
 
     private var offered: TransferStep {
         if transfer.isInline { return inline }

@@ -1,5 +1,6 @@
 import AgentLink
 import Database
+import TLSTransport
 
 extension EngineHost {
     /// How long the relays have to take the new keys; what they have not by then goes with the next run.
@@ -13,7 +14,8 @@ extension EngineHost {
             throw .system("sxfile is at work for this profile; stop it first")
         }
         let configuration = AgentLink.Configuration(
-            servers: try profile.relays(), bootID: Profile.bootID(), isBulk: { IncomingChunk.isBulk($0) })
+            servers: try profile.relays(), route: NetworkRoute(proxy: try profile.proxy()), bootID: Profile.bootID(),
+            isBulk: { IncomingChunk.isBulk($0) })
         let link = AgentLink(database: profile.database, configuration: configuration, group: group, logger: logger)
         do throws(AgentLinkError) {
             try await link.start()

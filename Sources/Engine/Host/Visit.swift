@@ -31,11 +31,11 @@ struct Visit<Outcome: Sendable>: Sendable {
         if case .daemon(let accept) = mode { autoAccept = accept }
         let engine = try Engine(
             profile: profile, group: host.group, logger: host.logger, autoAccept: autoAccept)
-        let result: Result<EngineEnding<Outcome>, any Error>
+        let result: Result<EngineEnding<Outcome>?, any Error>
         do { result = .success(try await serve(engine)) } catch { result = .failure(error) }
         let seen = await engine.seenVersion
         release(lock)
-        if case .success = result { try await serveLatecomers(since: seen) }
+        if case .success(.some) = result { try await serveLatecomers(since: seen) }
         return try result.get()
     }
 
@@ -55,8 +55,8 @@ struct Visit<Outcome: Sendable>: Sendable {
         release(lock)
     }
 
-    /// Runs the engine with the lock held.
-    func serve(_ engine: Engine) async throws -> EngineEnding<Outcome> {
+    /// Runs the engine with the lock held; nil if another has to follow.
+    func serve(_ engine: Engine) async throws -> EngineEnding<Outcome>? {
         do {
             try await engine.start(progress: progress)
             let ending = try await follow(engine)
@@ -73,7 +73,7 @@ struct Visit<Outcome: Sendable>: Sendable {
         await Task { await engine.stop() }.value
     }
 
-    private func follow(_ engine: Engine) async throws -> EngineEnding<Outcome> {
+    private func follow(_ engine: Engine) async throws -> EngineEnding<Outcome>? {
         let started = ContinuousClock.now
         var idle = IdleWatch()
         for await _ in engine.changes {
@@ -81,6 +81,7 @@ struct Visit<Outcome: Sendable>: Sendable {
             if let outcome = try condition(profile) { return .fulfilled(outcome) }
             if let deadline, ContinuousClock.now >= deadline { return .timedOut }
             if let error = await engine.fatalError { throw error }
+            if await engine.isOutdated { return nil }
             switch mode {
             case .daemon: break
             case .wish(let subject):

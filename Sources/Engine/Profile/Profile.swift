@@ -13,20 +13,38 @@ public final class Profile: Sendable {
     public let database: ProfileDatabase
     /// The environment that overrides settings.
     let environment: [String: String]
+    /// What the command's options say, which overrides the environment.
+    let options: [Setting: String]
+    let settingsFile: SettingsFile
 
     /// Opens the profile, making directory and database when they are missing.
-    /// - Throws: `usage`, `permissions`, `database`.
-    public static func open(name: String? = nil, environment: [String: String]) throws(EngineError) -> Profile {
-        let directory = try ProfileDirectory.resolve(name: name, environment: environment)
-        return try Profile(directory: directory, environment: environment)
+    /// - Parameter options: settings that options of the command give; checked here.
+    /// - Throws: `usage`, `permissions`, `database`, `badSetting`.
+    public static func open(
+        name: String? = nil, environment: [String: String], options: [Setting: String] = [:]
+    ) throws(EngineError) -> Profile {
+        for (setting, value) in options { try setting.check(value) }
+        var inner = environment
+        // What is started from here means the same profile.
+        if let name { inner["SXFILE_PROFILE"] = name }
+        return try Profile(
+            directory: ProfileDirectory.resolve(name: name, environment: environment),
+            settings: ProfileDirectory.settingsFile(name: name, environment: environment), environment: inner,
+            options: options)
     }
 
     /// Opens the profile in `directory`.
-    /// - Throws: `permissions`, `database`.
-    public init(directory: FilePath, environment: [String: String] = [:]) throws(EngineError) {
+    /// - Parameter settings: the configuration file; nil: `sxfile.toml` in the directory.
+    /// - Throws: `permissions`, `database`, `badSetting` if settings of an older version cannot be carried over.
+    public init(
+        directory: FilePath, settings: FilePath? = nil, environment: [String: String] = [:],
+        options: [Setting: String] = [:]
+    ) throws(EngineError) {
         try ProfileDirectory.prepare(directory)
         self.directory = directory
         self.environment = environment
+        self.options = options
+        settingsFile = SettingsFile(settings ?? directory.appending(ProfileDirectory.settingsName))
         let path = directory.appending("sxfile.db")
         // SQLite gives its log the permissions of the database; the database gets them here, before it has content.
         let descriptor = Glibc.open(path.string, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -37,6 +55,7 @@ public final class Profile: Sendable {
         guard known == 0 else { throw .permissions("\(path) cannot be read: \(Errno(rawValue: errno))") }
         do { database = try ProfileDatabase(path: path.string) } catch { throw .database(error) }
         identity = DatabaseIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), bootID: Self.bootID())
+        try carrySettingsOver()
     }
 
     /// Device and inode of the database file.

@@ -3,12 +3,28 @@ public import SystemPackage
 
 /// Where a profile lives: environment and name in, a private directory out.
 public enum ProfileDirectory {
+    /// The name of the configuration file.
+    static let settingsName = "sxfile.toml"
+
     /// The directory of profile `name` (nil: `SXFILE_PROFILE`, else the default one).
     ///
     /// `SXFILE_HOME` is the directory itself, or holds the named ones. Otherwise `sxfile/NAME` in `XDG_DATA_HOME`, or in
     /// `.local/share` of the home directory (from passwd if `HOME` is unset). Relative values of both are ignored.
     /// - Throws: `usage` for a name that is no plain word.
     public static func resolve(name: String?, environment: [String: String]) throws(EngineError) -> FilePath {
+        try place(name, environment, "XDG_DATA_HOME", ".local/share")
+    }
+
+    /// The configuration file of profile `name`: `sxfile.toml` in `SXFILE_HOME` as above, otherwise in `sxfile/NAME` in
+    /// `XDG_CONFIG_HOME`, or in `.config` of the home directory.
+    /// - Throws: `usage` for a name that is no plain word.
+    public static func settingsFile(name: String?, environment: [String: String]) throws(EngineError) -> FilePath {
+        try place(name, environment, "XDG_CONFIG_HOME", ".config").appending(settingsName)
+    }
+
+    private static func place(
+        _ name: String?, _ environment: [String: String], _ variable: String, _ standard: String
+    ) throws(EngineError) -> FilePath {
         let name = name ?? environment["SXFILE_PROFILE"].flatMap { $0.isEmpty ? nil : $0 }
         if let name, !isPlain(name) {
             throw .usage("'\(name)' cannot be a profile's name: use letters, digits, '-', '_' and '.'")
@@ -17,7 +33,8 @@ public enum ProfileDirectory {
             let path = FilePath(absolute(home))
             return name.map { path.appending($0) } ?? path
         }
-        return dataDirectory(environment).appending("sxfile").appending(name ?? "default")
+        let base = environment[variable].flatMap { $0.hasPrefix("/") ? FilePath($0) : nil }
+        return (base ?? home(environment).pushing(FilePath(standard))).appending("sxfile").appending(name ?? "default")
     }
 
     /// Makes the directory if it is missing (parents 0755, itself 0700) and checks that it is ours alone.
@@ -29,7 +46,9 @@ public enum ProfileDirectory {
             // A umask can only take away; this names what is meant.
             chmod(path.string, 0o700)
         } else if errno != EEXIST {
-            throw .permissions("the profile \(path) cannot be made: \(Errno(rawValue: errno))")
+            throw .permissions(
+                "the profile \(path) cannot be made: \(Errno(rawValue: errno)); set HOME or SXFILE_HOME to a directory of "
+                    + "yours")
         }
         try check(path)
     }
@@ -70,11 +89,6 @@ public enum ProfileDirectory {
         return FilePath(String(cString: directory))
     }
 
-    private static func dataDirectory(_ environment: [String: String]) -> FilePath {
-        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return FilePath(data) }
-        return home(environment).appending(".local").appending("share")
-    }
-
     private static func isPlain(_ name: String) -> Bool {
         !name.hasPrefix(".") && (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in
@@ -97,7 +111,7 @@ public enum ProfileDirectory {
         return FilePath(directory).pushing(full).string
     }
 
-    private static func makeParents(of path: FilePath) {
+    static func makeParents(of path: FilePath) {
         var parents: [FilePath] = []
         var parent = path.removingLastComponent()
         while !parent.components.isEmpty {

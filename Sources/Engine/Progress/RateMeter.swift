@@ -10,6 +10,7 @@ struct RateMeter: Sendable {
     private var samples: [(time: Duration, bytes: UInt64)] = []
     private var reportedAt: Duration?
     private var storedAt: Duration?
+    private var stored: (bytes: UInt64, rate: UInt64?)?
 
     /// Bytes a second between the oldest sample in the window and the newest; nil before half a second has passed.
     private(set) var bytesPerSecond: UInt64?
@@ -37,6 +38,13 @@ struct RateMeter: Sendable {
     /// Whether it is time to update the row; says yes at most once a second.
     mutating func isStoreDue(at time: Duration) -> Bool {
         Self.isDue(&storedAt, Self.storeInterval, at: time)
+    }
+
+    /// Whether the row says something else; says yes once for the same.
+    mutating func isNews(_ bytes: UInt64) -> Bool {
+        if let stored, stored.bytes == bytes, stored.rate == bytesPerSecond { return false }
+        stored = (bytes, bytesPerSecond)
+        return true
     }
 
     private static func isDue(_ last: inout Duration?, _ interval: Duration, at time: Duration) -> Bool {

@@ -2,6 +2,22 @@ import AgentLink
 import Database
 import GRDB
 
+/// Which offers of a contact are accepted without asking.
+public struct AcceptPolicy: Equatable, Sendable {
+    /// Whether offers are accepted by whatever engine sees them; if not, the user is asked.
+    public var isAlways = false
+    /// The largest file, in bytes; nil for any. An offer of unknown size is larger than any limit.
+    public var limit: UInt64?
+    /// Where the files go; nil is `~/Downloads`.
+    public var directory: String?
+
+    /// Asks.
+    public init() {}
+
+    /// Whether an offer of this size is accepted.
+    func accepts(_ size: UInt64?) -> Bool { isAlways && (limit.map { size ?? .max <= $0 } ?? true) }
+}
+
 /// Someone to send files to.
 public struct Contact: Equatable, Sendable, Identifiable {
     /// Where it stands.
@@ -32,6 +48,8 @@ public struct Contact: Equatable, Sendable, Identifiable {
     public var failure: FailureKind?
     /// Whether the user compared the security code.
     public var isVerified: Bool
+    /// What is accepted from it by itself.
+    public var policy = AcceptPolicy()
     /// Unix seconds.
     public let createdAt: Int64
 
@@ -48,6 +66,9 @@ extension Contact {
         reason = row["reason"]
         failure = (row["failure"] as String?).flatMap(FailureKind.init)
         isVerified = row["verified"]
+        policy.isAlways = row["acceptsAlways"]
+        policy.limit = (row["acceptLimit"] as Int64?).map { UInt64(max($0, 0)) }
+        policy.directory = row["acceptDirectory"]
         createdAt = row["createdAt"]
         connection = (row["connection"] as Int64?).map(ConnectionID.init)
     }
@@ -88,11 +109,13 @@ extension Contact {
     func update(_ db: GRDB.Database) throws {
         try db.execute(
             sql: """
-                UPDATE contacts SET name = ?, named = ?, connection = ?, state = ?, reason = ?, failure = ?, verified = ?
+                UPDATE contacts SET name = ?, named = ?, connection = ?, state = ?, reason = ?, failure = ?, verified = ?,
+                    acceptsAlways = ?, acceptLimit = ?, acceptDirectory = ?
                 WHERE id = ?
                 """,
             arguments: [
-                name, isNamed, connection?.rawValue, state.rawValue, reason, failure?.rawValue, isVerified, id,
+                name, isNamed, connection?.rawValue, state.rawValue, reason, failure?.rawValue, isVerified,
+                policy.isAlways, policy.limit.map { Int64(clamping: $0) }, policy.directory, id,
             ])
     }
 
@@ -108,7 +131,7 @@ enum ContactName {
     /// Whether the user may give this name: visible, without spaces, not like an option, a group or a path.
     static func isValid(_ name: String) -> Bool {
         guard let first = name.unicodeScalars.first, name.utf8.count <= 64 else { return false }
-        guard first != "#", first != "-", first != "@" else { return false }
+        guard first != "#", first != "-", first != "@", !isMark(first) else { return false }
         return name.unicodeScalars.allSatisfy(isPlain)
     }
 
@@ -122,7 +145,7 @@ enum ContactName {
                 name.append("-")
             }
         }
-        while let first = name.first, "#-@".unicodeScalars.contains(first) { name.removeFirst() }
+        while let first = name.first, "#-@".unicodeScalars.contains(first) || isMark(first) { name.removeFirst() }
         while name.last == "-" { name.removeLast() }
         let made = String(name)
         return isValid(made) ? made : "contact"
@@ -143,6 +166,11 @@ enum ContactName {
         try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM contacts WHERE name = ? AND id IS NOT ? AND state <> 'removed')",
             arguments: [name, except]) ?? false
+    }
+
+    /// What would stand on the character before.
+    private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        [.nonspacingMark, .spacingMark].contains(scalar.properties.generalCategory)
     }
 
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {

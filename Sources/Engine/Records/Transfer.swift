@@ -48,6 +48,8 @@ public enum Waiting: String, Sendable, CaseIterable {
     case relayDown = "relay-down"
     /// Room at the destination.
     case space
+    /// The user, who has paused it.
+    case paused
 }
 
 /// The side that ended a transfer.
@@ -98,6 +100,16 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public var mode: UInt32?
     /// Modification time of the source in Unix seconds.
     public var modifiedAt: Int64?
+    /// Whether the user holds it.
+    public var isPaused = false
+    /// When the offer ends unless it is accepted, in Unix seconds.
+    public var expiresAt: Int64?
+    /// The ended transfer that this one repeats.
+    public var retryOf: Int64?
+    /// While it waits for a relay that does not answer: when that is tried next, in Unix seconds.
+    public var retryAt: Int64?
+    /// SHA-256 of the file in hexadecimal, where somebody asked for it: see `Profile.digest`.
+    public var sha256: String?
     /// Unix seconds.
     public let createdAt: Int64
     /// Unix seconds.
@@ -118,9 +130,19 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     var farewell: Int64?
     var checkpoint: [UInt8]?
     var bootID: String?
+    /// The recipient has asked for it again, and has no answer yet.
+    var isAskedAgain = false
+    /// SHA-256 of the file, behind the identity of the file that was read.
+    var digest: String?
+    /// It is complete, and the hook was not started.
+    var isHookDue = false
 
     /// Whether it is an inline file that lies complete in the profile and waits for `accept` to move it out.
     public var isWaitingInInbox: Bool { direction == .receive && isInline && state == .complete && path == nil }
+    /// Whether the sender was asked to offer it again, and has not yet.
+    public var isAsking: Bool { direction == .receive && state == .accepted && retryOf != nil && invitation == nil }
+    /// Whether only the user can bring it on.
+    public var waitsForUser: Bool { !isFinished && (isPaused || (direction == .receive && state == .offered)) }
     /// Whether nothing more will happen: also a sent one whose confirmation did not come in time.
     public var isFinished: Bool { state.isEnded || (state == .sent && !isInline && connection == nil) }
 }
@@ -142,7 +164,8 @@ extension Transfer {
         transferred = UInt64(max(row["transferred"] as Int64, 0))
         bytesPerSecond = (row["bytesPerSecond"] as Int64?).map { UInt64(max($0, 0)) }
         self.state = state
-        waiting = (row["waiting"] as String?).flatMap(Waiting.init)
+        isPaused = row["paused"]
+        waiting = isPaused && !state.isEnded ? .paused : (row["waiting"] as String?).flatMap(Waiting.init)
         lane = row["lane"]
         path = row["path"]
         reason = row["reason"]
@@ -151,6 +174,12 @@ extension Transfer {
         message = row["message"]
         mode = (row["mode"] as Int64?).map { UInt32(truncatingIfNeeded: $0) & 0o777 }
         modifiedAt = row["mtime"]
+        expiresAt = row["expiresAt"]
+        retryOf = row["retryOf"]
+        retryAt = row["retryAt"]
+        isAskedAgain = row["askedAgain"]
+        digest = row["digest"]
+        isHookDue = row["hookDue"]
         createdAt = row["createdAt"]
         updatedAt = row["updatedAt"]
         connection = (row["connection"] as Int64?).map(ConnectionID.init)
@@ -234,15 +263,17 @@ extension Transfer {
             """
             UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
                 offerRef = ?, offerMessage = ?, invitation = ?, destination = ?, untold = ?, farewell = ?, state = ?,
-                waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?
+                waiting = ?, lane = ?, reason = ?, failure = ?, endedBy = ?, message = ?, bytesPerSecond = ?, updatedAt = ?,
+                paused = ?, expiresAt = ?, retryOf = ?, askedAgain = ?, hookDue = ?
             WHERE id = ?
             """,
             [
                 connection?.rawValue, size.map { Int64(clamping: $0) }, mode, modifiedAt, root.map { blob($0) }, path,
                 sourceIdentity,
-                offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue, waiting?.rawValue,
-                lane, reason, failure?.rawValue, endedBy?.rawValue, message, bytesPerSecond.map { Int64(clamping: $0) },
-                now, id,
+                offerRef, offerMessage, invitation, destination, isUntold, farewell, state.rawValue,
+                waiting == .paused ? nil : waiting?.rawValue, lane, reason, failure?.rawValue, endedBy?.rawValue,
+                message, bytesPerSecond.map { Int64(clamping: $0) },
+                now, isPaused, expiresAt, retryOf, isAskedAgain, isHookDue, id,
             ])
     }
 
@@ -266,7 +297,7 @@ extension Transfer {
 
     static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {
         try db.execute(
-            sql: "UPDATE transfers SET waiting = ? WHERE id = ? AND waiting IS NOT ?",
+            sql: "UPDATE transfers SET waiting = ? WHERE id = ? AND waiting IS NOT ? AND paused = 0",
             arguments: [waiting?.rawValue, id, waiting?.rawValue])
     }
 }
@@ -276,9 +307,12 @@ extension Transfer {
     mutating func end(_ state: TransferState, by side: Side?, reason: String? = nil, failure: FailureKind? = nil) {
         self.state = state
         waiting = nil
+        isPaused = false
         bytesPerSecond = nil
         endedBy = state == .complete ? nil : side
         self.reason = reason.flatMap { $0.isEmpty ? nil : $0 }
         self.failure = failure
+        // An inline file is complete for its user once it is taken out of the inbox.
+        if state == .complete { isHookDue = !(isInline && direction == .receive) }
     }
 }

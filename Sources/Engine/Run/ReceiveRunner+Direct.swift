@@ -43,7 +43,7 @@ struct DirectIntake: Sendable {
 extension ReceiveRunner: DirectRunner {
     // MARK: - Meeting
 
-    var mayMeet: Bool { !isOver && !isLeaving && !isWithoutSpace }
+    var mayMeet: Bool { !isOver && !isLeaving && !isWithoutSpace && !isHeld }
 
     var directRole: DirectRendezvous.Role {
         .recipient(

@@ -16,7 +16,7 @@ actor ReceiveRunner: TransferRunner {
     var machine: ReceivingMachine
     var port: DirectPort
     var direct = DirectIntake()
-    private var meter = RateMeter()
+    var meter = RateMeter()
     var isDown = false
     var isWithoutSpace = false
     /// A chunk waits for room.
@@ -27,13 +27,19 @@ actor ReceiveRunner: TransferRunner {
     var isLeaving = false
     var isOnDisk = false
     private var stored: TransferState
-    private let isRestored: Bool
+    let isRestored: Bool
     /// The engine is leaving, and everything that was written is on the disk.
     var isSynced = false
     /// Chunks that are written, and whose acknowledgement the database refused.
     private var unacknowledged: [BulkToken] = []
-    /// What came while there was no room.
+    /// What came while there was no room, or while the user holds the transfer.
     private var held: [RunnerEvent] = []
+    /// The user holds it.
+    var isHeld: Bool
+    /// The machine was told that it begins.
+    var isBegun = false
+    /// A direct connection was up when the user began to hold it.
+    var wasDirect = false
 
     private nonisolated let events: AsyncStream<RunnerEvent>
     nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
@@ -83,6 +89,7 @@ actor ReceiveRunner: TransferRunner {
         self.place = place
         self.machine = machine
         isRestored = transfer.checkpoint != nil
+        isHeld = transfer.isPaused
         ref = transfer.offerRef ?? 0
         stored = transfer.state
         // The sender tries first.
@@ -93,19 +100,18 @@ actor ReceiveRunner: TransferRunner {
     nonisolated func tell(_ event: RunnerEvent) { inbox.yield(event) }
 
     var isBusy: Bool { isOnDisk || port.isMeeting }
-    var isHeldUp: Bool { isHolding || !unacknowledged.isEmpty }
+    var isHeldUp: Bool { isHolding || !unacknowledged.isEmpty || !held.isEmpty }
 
     func run() async {
         if case .complete(let path) = place {
             finalPath = path
             return await apply(machine.handle(.finished))
         }
-        if isRestored { await apply(machine.handle(.resumed)) }
-        await apply(machine.handle(.accepted) + machine.handle(.connected))
+        if !isHeld { await begin() }
         if !isOver {
             for await event in events {
                 await take(event)
-                while !isOver, !held.isEmpty { await take(held.removeFirst()) }
+                while !isOver, !isHeld, !held.isEmpty { await take(held.removeFirst()) }
                 if isOver { break }
             }
         }
@@ -118,6 +124,10 @@ actor ReceiveRunner: TransferRunner {
     // MARK: - Events
 
     private func take(_ event: RunnerEvent) async {
+        if isHeld, event.moves {
+            held.append(event)
+            return
+        }
         switch event {
         case .bulk(let integrity, let body, let token): await take(integrity, body, token)
         case .storedChunk(let inbound, let integrity, let body): await take(inbound, integrity, body)
@@ -133,11 +143,13 @@ actor ReceiveRunner: TransferRunner {
             isLeaving = true
             await dropDirect()
             await leaveOnceWritten()
+        case .hold(let on): await hold(on)
         case .ended: isOver = true
         case .retry:
             port.look()
             await acknowledgeAgain()
-            guard isWithoutSpace else { return }
+            if machine.state == .active, !isHeld { await progress() }
+            guard isWithoutSpace, !isHeld else { return }
             await lookForRoom()
             await apply(machine.handle(.resumed))
         case .direct(let attempt, let event): await take(event, attempt)
@@ -233,7 +245,8 @@ actor ReceiveRunner: TransferRunner {
         }
         for await event in events {
             switch event {
-            case .retry: return true
+            case .retry: if !isHeld { return true }
+            case .hold(let on): await hold(on)
             case .leave, .ended:
                 if case .leave = event { await leave() }
                 isOver = true
@@ -276,7 +289,7 @@ actor ReceiveRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .offer, .message, .want, .fileOK, .chunk, .unreadable:
+        case .info, .acceptance, .offer, .message, .want, .fileOK, .chunk, .retry, .unreadable:
             await apply([], inbound: inbound)
         }
     }
@@ -396,6 +409,7 @@ actor ReceiveRunner: TransferRunner {
     }
 
     private var waiting: Waiting? {
+        if isHeld { return .paused }
         if isWithoutSpace { return .space }
         return WaitingFlow.waiting(state ?? .active, direction: .receive, isFull: false, isDown: isDown)
     }
@@ -407,7 +421,7 @@ actor ReceiveRunner: TransferRunner {
         guard meter.isReportDue(at: now), !isOver else { return }
         meter.record(machine.bytesWritten, at: now)
         report()
-        guard meter.isStoreDue(at: now) else { return }
+        guard meter.isStoreDue(at: now), meter.isNews(machine.bytesWritten) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())

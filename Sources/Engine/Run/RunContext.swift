@@ -59,6 +59,8 @@ enum RunnerEvent: Sendable {
     case pause
     /// Store where it stands and end; `seal` follows once the link has stopped.
     case leave
+    /// The user holds the transfer, or lets it go on.
+    case hold(Bool)
     /// The row was ended by a wish: end without a word.
     case ended
     /// Look whether there is room again.

@@ -12,7 +12,7 @@ extension SendRunner: DirectRunner {
 
     // MARK: - Meeting
 
-    var mayMeet: Bool { !isOver && !isPaused }
+    var mayMeet: Bool { !isOver && !isPaused && !isHeld }
 
     var directRole: DirectRendezvous.Role { .sender }
 
@@ -57,7 +57,8 @@ extension SendRunner: DirectRunner {
             await apply(machine.handle(.want(want, openRangeFirst: isFirst)))
             await progress()
         case .fileOK(let root): await apply(machine.handle(.ok(root: root)))
-        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .cancel, .direct, .ignored, .unreadable: break
+        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .cancel, .retry, .direct, .ignored, .unreadable:
+            break
         }
     }
 
@@ -73,7 +74,7 @@ extension SendRunner: DirectRunner {
 
     func pumpDirectly() async {
         while !isOver, !isPaused {
-            guard port.isUp, isDirectReady, !isReading, machine.hasDirectRoom, let step = machine.next() else {
+            guard !isHeld, port.isUp, isDirectReady, !isReading, machine.hasDirectRoom, let step = machine.next() else {
                 var waiting = directWork.makeAsyncIterator()
                 guard await waiting.next() != nil else { return }
                 continue

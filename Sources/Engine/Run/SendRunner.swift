@@ -27,6 +27,8 @@ actor SendRunner: TransferRunner {
     private var isFull = false
     private var isDown = false
     var isPaused = false
+    /// The user holds it.
+    var isHeld: Bool
     /// The relay is down: nothing is handed to the link.
     private var isBlocked = false
     var isOver = false
@@ -51,6 +53,7 @@ actor SendRunner: TransferRunner {
         self.context = context
         ref = transfer.offerRef ?? 0
         stored = transfer.state
+        isHeld = transfer.isPaused
         do {
             let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text)
             }
@@ -113,7 +116,7 @@ actor SendRunner: TransferRunner {
 
     private func pump() async {
         while !isOver, !isPaused {
-            guard !isBlocked, !isRelayIdle, !isReading, let step = machine.next() else {
+            guard !isHeld, !isBlocked, !isRelayIdle, !isReading, let step = machine.next() else {
                 var waiting = relayWork.makeAsyncIterator()
                 guard await waiting.next() != nil else { return }
                 continue
@@ -222,6 +225,7 @@ actor SendRunner: TransferRunner {
             isPaused = true
             await dropDirect()
             wake()
+        case .hold(let on): await hold(on)
         case .leave, .ended: isOver = true
         case .retry:
             port.look()
@@ -229,10 +233,26 @@ actor SendRunner: TransferRunner {
             if port.isUp { await context.link.withdrawBulk(on: connection) }
             await askForDirect()
             unblock()
+            if machine.state == .active { await progress() }
         case .direct(let attempt, let event): await take(event, attempt)
         case .gap(let integrity): await take(integrity)
         case .drained, .wrote, .synced: break
         }
+    }
+
+    /// The user holds it, or lets it go on.
+    private func hold(_ on: Bool) async {
+        guard isHeld != on else { return }
+        isHeld = on
+        if on {
+            meter = RateMeter()
+            await dropDirect()
+            port.failed()
+        }
+        wake()
+        await store()
+        report()
+        if !on { await offerDirectly() }
     }
 
     private func unblock() {
@@ -261,7 +281,7 @@ actor SendRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .unreadable:
+        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .retry, .unreadable:
             await apply([], inbound: inbound)
         }
         await offerDirectly()
@@ -354,7 +374,8 @@ actor SendRunner: TransferRunner {
     }
 
     private var waiting: Waiting? {
-        WaitingFlow.waiting(state ?? .active, direction: .send, isFull: isFull, isDown: isDown)
+        isHeld
+            ? .paused : WaitingFlow.waiting(state ?? .active, direction: .send, isFull: isFull, isDown: isDown)
     }
 
     // MARK: - Progress
@@ -364,7 +385,7 @@ actor SendRunner: TransferRunner {
         guard meter.isReportDue(at: now), !isOver else { return }
         meter.record(machine.bytesDelivered, at: now)
         report()
-        guard meter.isStoreDue(at: now) else { return }
+        guard meter.isStoreDue(at: now), meter.isNews(machine.bytesDelivered) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())

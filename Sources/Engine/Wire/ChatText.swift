@@ -24,13 +24,16 @@ enum ChatText {
 
     /// x.file.
     static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] {
-        let offer = FileOffer(
-            chunkSize: UInt64(file.chunkSize), modified: file.modifiedAt.flatMap { FileTime(seconds: $0) },
-            mode: file.mode.map { UInt16($0 & 0o777) })
+        var offer =
+            FileOffer(
+                chunkSize: UInt64(file.chunkSize), modified: file.modifiedAt.flatMap { FileTime(seconds: $0) },
+                mode: file.mode.map { UInt16($0 & 0o777) }) ?? .plain
+        offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
+        offer.retries = file.retries
         return encoded(
             .fileOffer(
                 FileInvitation(
-                    name: file.name, size: file.size, invitation: file.invitation, offer: offer ?? .plain)), id: ref)
+                    name: file.name, size: file.size, invitation: file.invitation, offer: offer)), id: ref)
     }
 
     /// x.msg.new with a text.
@@ -75,6 +78,9 @@ enum ChatText {
 
     /// x.file.ok.
     static func fileOK(root: [UInt8]) -> [UInt8] { encoded(.fileComplete(root: root)) }
+
+    /// x.file.retry.
+    static func retry(ref: Int64) -> [UInt8] { encoded(.fileRetry(reference: ref)) }
 
     /// x.file.cancel.
     static func cancel(ref: Int64, _ code: EndCode, reason: String) -> [UInt8] {

@@ -26,6 +26,8 @@ enum Incoming: Equatable, Sendable {
     case direct(DirectOffer)
     /// x.file.cancel.
     case cancel(ref: Int64, EndCode, reason: String)
+    /// x.file.retry.
+    case retry(ref: Int64)
     /// Known, and nothing to be done about it in this version, or unknown: its name.
     case ignored(event: String)
     /// No message of the grammar, or parameters that cannot be: why.
@@ -42,6 +44,9 @@ struct OfferedFile: Equatable, Sendable {
     var modifiedAt: Int64?
     /// A directory with a manifest, which this version does not receive.
     var isFolder = false
+    var expiresAt: Int64?
+    /// The number of the offer that this one repeats.
+    var retries: Int64?
 }
 
 /// What an x.msg.new brings and announces.
@@ -118,6 +123,7 @@ extension Incoming {
         case .fileDirect(let offer): .direct(offer)
         case .fileCancel(let cancel):
             .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
+        case .fileRetry(let reference): .retry(ref: reference)
         case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .probeCheck, .probeConfirm,
             .groupInvite, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
             .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
@@ -133,7 +139,8 @@ extension Incoming {
             OfferedFile(
                 name: invitation.name, size: invitation.size, invitation: invitation.invitation,
                 chunkSize: Int(offer.chunkSize), mode: offer.mode.map { UInt32($0) },
-                modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree))
+                modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree, expiresAt: offer.expires?.seconds,
+                retries: offer.retries))
     }
 }
 

@@ -1,5 +1,6 @@
 import AgentLink
 import ChatProtocol
+import ChunkIO
 import Database
 import GRDB
 
@@ -34,8 +35,8 @@ extension Profile {
                 throw EngineError.link(.linkUsed)
             }
             let local = try Self.localName(db, name)
-            if needsRelay { try Meta.set(db, "setting." + Setting.relay.rawValue, link.relays) }
-            let info = try self.profileInfo(db)
+            if needsRelay { try self.set(.relay, link.relays) }
+            let info = self.profileInfo()
             let connection = try AgentStore.insertJoiner(
                 db, kind: .contact, link: link.text, info: info, now: unixNow())
             return try Contact.insert(
@@ -88,9 +89,31 @@ extension Profile {
         }
     }
 
+    /// Changes what is accepted of a contact by itself.
+    /// - Throws: `noSuchContact`, `destination` if the directory is none.
+    @discardableResult
+    public func setPolicy(
+        _ name: String, _ change: (inout AcceptPolicy) -> Void
+    ) throws(EngineError) -> Contact {
+        try write { db in
+            var contact = try Contact.named(db, name)
+            let before = contact.policy.directory
+            change(&contact.policy)
+            if let directory = contact.policy.directory, directory != before {
+                do { _ = try Destination(output: directory, requiresDirectory: true) } catch {
+                    throw EngineError.destination("\(error)")
+                }
+            }
+            try contact.update(db)
+            return contact
+        }
+    }
+
     /// What the other side learns of us: `x.info` with our display name.
-    func profileInfo(_ db: GRDB.Database) throws -> [UInt8] {
-        ChatText.info(displayName: try setting(db, .name))
+    ///
+    /// Settings with a mistake do not keep messages from being handled: we stay nameless then.
+    func profileInfo() -> [UInt8] {
+        ChatText.info(displayName: (try? setting(.name)) ?? nil)
     }
 
     private static func localName(_ db: GRDB.Database, _ name: String?) throws -> String {

@@ -8,6 +8,8 @@ public enum TransferFilter: Sendable {
     case unfinished
     /// All, oldest first.
     case all
+    /// Those of which something changed in this last time, ended or not; oldest first.
+    case since(Duration)
     /// These ids, in the order of age.
     case ids([Int64])
     /// What waits for the user: offers, and inline files that lie in the profile.
@@ -52,6 +54,9 @@ extension Profile {
         try read { db in
             switch filter {
             case .all: return try Transfer.fetchAll(db, where: "1")
+            case .since(let time):
+                return try Transfer.fetchAll(
+                    db, where: "updatedAt >= ?", [unixNow() - time.components.seconds])
             case .unfinished:
                 return try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished }
             case .ids(let ids):
@@ -60,17 +65,18 @@ extension Profile {
                 return try Transfer.fetchAll(
                     db,
                     where: """
-                        direction = 'receive' AND (transfers.state = 'offered'
+                        direction = 'receive' AND ((transfers.state = 'offered' AND (expiresAt IS NULL OR expiresAt > ?))
                             OR (inline = 1 AND transfers.state = 'complete' AND path IS NULL))
-                        """)
+                        """, [unixNow()])
             }
         }
     }
 
-    /// How many transfers are not ended, and messages not with the relay.
+    /// How many transfers are not ended and not held by the user, and messages not with the relay.
     public func unfinishedCount() throws(EngineError) -> Int {
         try read { db in
-            let transfers = try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished }.count
+            let transfers = try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished && !$0.isPaused }
+                .count
             let messages = try TextMessage.fetchAll(
                 db,
                 where: """
@@ -132,6 +138,10 @@ extension Profile {
     public func isAcceptanceWithRelay(_ id: Int64) throws(EngineError) -> Bool {
         try read { db in
             let transfer = try Transfer.known(db, id: id)
+            if transfer.isAsking {
+                guard let message = transfer.offerMessage else { return false }
+                return try Self.isDelivered(db, contact: transfer.contact, through: message)
+            }
             guard !transfer.state.isEnded, let connection = transfer.connection else { return transfer.state.isEnded }
             switch try AgentStore.state(db, connection) {
             case .joined, .greeting, .connected, .deleting, .failed, nil: return true

@@ -33,6 +33,9 @@ extension Profile {
         let transfer = try read { db in try Transfer.known(db, id: id) }
         try Self.checkAcceptable(transfer)
         guard transfer.state == .offered || transfer.isWaitingInInbox else { return transfer }
+        if transfer.state == .offered, let end = transfer.expiresAt, unixNow() >= end {
+            throw .wrongState(id, .cancelled, "accepted: the offer was not accepted in time")
+        }
         let reservation: Reservation
         do {
             let destination =
@@ -74,6 +77,7 @@ extension Profile {
             transfer.connection = try AgentStore.insertJoiner(
                 db, kind: .file, link: invitation, info: ChatText.acceptance(name: transfer.name), now: unixNow())
             transfer.state = .accepted
+            transfer.isPaused = false
             transfer.waiting = .peer
             transfer.destination = record.text
             transfer.path = record.finalPath.string
@@ -98,6 +102,7 @@ extension Profile {
         return try write { db in
             var stored = try Transfer.known(db, id: transfer.id)
             stored.path = file.path.string
+            stored.isHookDue = true
             try InlineContent.removeAll(db, transfer: transfer.id)
             try stored.update(db, now: unixNow())
             return stored

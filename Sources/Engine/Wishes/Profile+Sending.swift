@@ -19,6 +19,8 @@ public struct SendRequest: Sendable {
     public var preview: String?
     /// `auto` or `relay`.
     public var lane = "auto"
+    /// How long the offer stands without being accepted; nil for ever.
+    public var expires: Duration?
 
     /// A request to `contact`.
     public init(contact: String) { self.contact = contact }
@@ -56,6 +58,12 @@ extension Profile {
         if let path = request.path { source = try SourceFile(path: path) }
         let isInline =
             source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
+        if request.expires != nil, isInline || source == nil {
+            throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
+        }
+        if request.lane == "direct", try proxy() != nil {
+            throw .usage("there is no direct lane with a proxy, which it would give away")
+        }
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
         let content =
             try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
@@ -96,12 +104,13 @@ extension Profile {
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
         transfer.root = content?.root
+        transfer.expiresAt = request.expires.map { unixNow() + max(1, $0.components.seconds) }
         if content != nil { transfer.state = .active }
         return transfer
     }
 
     private func inlineContent(_ source: SourceFile, _ request: SendRequest) throws(EngineError) -> InlineContent {
-        let limit = try read { db in try self.inlineLimit(db) }
+        let limit = try inlineLimit()
         guard source.size <= limit else { throw .tooLargeInline(source.size, limit) }
         var preview: SourceFile?
         if let path = request.preview {

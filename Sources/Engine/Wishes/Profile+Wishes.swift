@@ -17,12 +17,14 @@ extension Profile {
                 db,
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM connections WHERE state IN ('creating', 'joining', 'allowing', 'deleting'))
-                        OR EXISTS (SELECT 1 FROM transfers WHERE untold = 1)
+                        OR EXISTS (SELECT 1 FROM transfers WHERE untold = 1 OR askedAgain = 1
+                            OR (direction = 'receive' AND state = 'accepted' AND invitation IS NULL
+                                AND offerMessage IS NULL AND paused = 0))
                         OR EXISTS (SELECT 1 FROM transfers JOIN connections ON connections.id = transfers.connection
-                            WHERE transfers.direction = 'send' AND transfers.state = 'offered' AND offerMessage IS NULL
+                            WHERE transfers.direction = 'send' AND transfers.state = 'offered' AND offerMessage IS NULL AND paused = 0
                                 AND connections.state = 'offered')
                         OR EXISTS (SELECT 1 FROM transfers
-                            WHERE direction = 'send' AND inline = 1 AND transfers.state = 'active')
+                            WHERE direction = 'send' AND inline = 1 AND transfers.state = 'active' AND paused = 0)
                         OR EXISTS (SELECT 1 FROM messages WHERE state = 'queued')
                     """) ?? false
         }

@@ -7,8 +7,8 @@ struct AddressLimits {
     /// A network prefix (/24 of IPv4, /56 of IPv6) under the process's key; 0 is not limited.
     typealias Tag = UInt64
 
-    private let newQueuesPerHour: Int
-    private let storedBytesLimit: Int
+    private var newQueuesPerHour: Int
+    private var storedBytesLimit: Int
     private let key = SecureRandom.bytes(32)
     private var storedBytes: [Tag: Int] = [:]
     private var creations: [Tag: Bucket] = [:]
@@ -19,6 +19,12 @@ struct AddressLimits {
     }
 
     init(newQueuesPerHour: Int, storedBytes: Int) {
+        self.newQueuesPerHour = newQueuesPerHour
+        storedBytesLimit = storedBytes
+    }
+
+    /// Changes the limits; what was counted stays counted.
+    mutating func apply(newQueuesPerHour: Int, storedBytes: Int) {
         self.newQueuesPerHour = newQueuesPerHour
         storedBytesLimit = storedBytes
     }

@@ -65,6 +65,7 @@ extension RelayCore {
         // Cumulative: what was delivered before is acknowledged with it.
         let last = subscription.unacknowledged[place]
         try drop(through: last.sequence, of: queue, tag: last.tag)
+        counters.messagesAcknowledged += place + 1
         for earlier in subscription.unacknowledged[..<place] { addresses.released(earlier.tag) }
         releaseSenders(of: queue, &outcome)
         if window(of: connection) > 1 {
@@ -86,6 +87,7 @@ extension RelayCore {
         // Another connection's subscription may have had it acknowledged meanwhile.
         guard !queue.spool.isEmpty, let head = try queue.spool.read(queue.spool.head), head.id == got else { return }
         try drop(through: queue.spool.head, of: queue, tag: head.tag)
+        counters.messagesAcknowledged += 1
         try deliver(queue, to: &outcome)
     }
 
@@ -100,6 +102,7 @@ extension RelayCore {
         try expireMessages(of: queue, now: now)
         guard !queue.spool.isEmpty, let message = try queue.spool.read(queue.spool.head) else { return }
         connections[connection]?.got[id] = message.id
+        counters.messagesDelivered += 1
         outcome.reply = .message(OutgoingMessage(queue: id, message: message, box: queue.box))
     }
 
@@ -118,6 +121,7 @@ extension RelayCore {
     ) throws(RelayError) {
         let id = queue.record.recipientID
         try remove(queue)
+        counters.queuesDeleted += 1
         connections[connection]?.got[id] = nil
         let holder = queue.subscription?.connection
         endSubscription(of: queue)
@@ -166,6 +170,7 @@ extension RelayCore {
                 if sequence == queue.spool.head { try drop(through: sequence, of: queue, tag: nil) }
                 continue
             }
+            counters.messagesDelivered += 1
             if let connection = queue.subscription?.connection { connections[connection]?.underWay += 1 }
             queue.subscription?.unacknowledged.append(.init(sequence: sequence, id: message.id, tag: message.tag))
             return OutgoingMessage(queue: queue.record.recipientID, message: message, box: queue.box)

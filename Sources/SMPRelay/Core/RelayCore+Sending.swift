@@ -14,7 +14,7 @@ extension RelayCore {
 
         package init(
             queue: QueueID, key: AuthKey?, notifies: Bool, body: ArraySlice<UInt8>,
-            messageID: [UInt8] = SecureRandom.bytes(24)
+            messageID: [UInt8] = SecureRandom.nonce(24)
         ) {
             self.queue = queue
             self.key = key
@@ -37,20 +37,26 @@ extension RelayCore {
             core.store.touch(queue, day: day(now))
             // Once a sender was refused everything is, until the recipient has taken all and the mark.
             guard !queue.spool.endsWithMarker else {
+                core.counters.refuse(.queueFull)
                 outcome.reply = .refused(.quota)
                 return
             }
             var message = StoredMessage(
                 kind: .message, notifies: submission.notifies, id: submission.messageID, timestamp: now, tag: tag,
                 body: submission.body)
-            if !core.hasRoom(for: tag, in: queue) {
+            if let reason = core.obstacle(for: tag, in: queue) {
+                core.counters.refuse(reason)
                 message.kind = .quotaMarker
                 message.tag = 0
                 message.body = []
                 outcome.reply = .refused(.quota)
             }
             _ = try core.store.append(message, to: queue)
-            if message.kind == .message { core.addresses.stored(tag) }
+            if message.kind == .message {
+                core.addresses.stored(tag)
+                core.counters.messagesReceived += 1
+                core.counters.bytesReceived += submission.body.count
+            }
             try core.deliver(queue, fresh: message, to: &outcome)
             // A sender with a window waits for the recipient here, before it is refused.
             if message.kind == .message, core.window(of: connection) > 1, core.isHoldingBack(queue, now: now) {
@@ -76,7 +82,8 @@ extension RelayCore {
         }
     }
 
-    private func hasRoom(for tag: AddressLimits.Tag, in queue: ActiveQueue) -> Bool {
+    /// What keeps a message from being stored, if anything does.
+    private func obstacle(for tag: AddressLimits.Tag, in queue: ActiveQueue) -> RefusalReason? {
         let record = queue.record
         let limit =
             if record.senderKey != nil {
@@ -84,7 +91,8 @@ extension RelayCore {
             } else {
                 record.senderCanSecure ? limits.messagesUnsecured : limits.messagesPublic
             }
-        return queue.spool.count < limit && store.storedBytes + SpoolLayout.slotCount <= limits.totalBytes
-            && addresses.mayStore(tag)
+        if queue.spool.count >= limit { return .queueFull }
+        if store.storedBytes + SpoolLayout.slotCount > limits.totalBytes { return .relayFull }
+        return addresses.mayStore(tag) ? nil : .networkFull
     }
 }

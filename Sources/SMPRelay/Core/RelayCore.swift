@@ -8,7 +8,10 @@ import SMPProtocol
 /// core makes sure that this key is still the queue's. Not thread-safe.
 package struct RelayCore {
     package let store: QueueStore
-    let limits: QueueLimits
+    package private(set) var limits: QueueLimits
+    /// Whether no new queues are made; those there are go on.
+    package var isDraining = false
+    package var counters = RelayCounters()
     var addresses: AddressLimits
     var connections: [ConnectionID: Connection] = [:]
 
@@ -38,11 +41,18 @@ package struct RelayCore {
         addresses = AddressLimits(newQueuesPerHour: limits.newQueuesPerHour, storedBytes: limits.storedBytesPerAddress)
     }
 
+    /// Changes what bounds the queues. What is stored already stays, also where that is more than is allowed now.
+    package mutating func apply(_ limits: QueueLimits) {
+        self.limits = limits
+        addresses.apply(newQueuesPerHour: limits.newQueuesPerHour, storedBytes: limits.storedBytesPerAddress)
+    }
+
     // MARK: Connections
 
     /// A connection from `address` (4 or 16 bytes, else not limited) has come.
     package mutating func connect(_ connection: ConnectionID, address: [UInt8]) {
         connections[connection] = Connection(tag: addresses.tag(of: address))
+        counters.connections += 1
     }
 
     /// The connection takes `messages` unacknowledged messages of a queue at a time, as pushes.
@@ -106,13 +116,16 @@ package struct RelayCore {
         recipientKey: AuthKey, deliverySecret: SecretBytes, senderCanSecure: Bool, subscribing: Bool,
         on connection: ConnectionID, now: Int64
     ) -> Outcome {
-        guard let tag = connections[connection]?.tag, addresses.takeQueue(tag, now: now) else {
+        guard let tag = connections[connection]?.tag else { return .refused(.authorization) }
+        guard !isDraining, addresses.takeQueue(tag, now: now) else {
+            counters.refuse(isDraining ? .draining : .newQueues)
             return .refused(.quota)
         }
         return catching { core, outcome throws(RelayError) in
             let queue = try core.store.create(
                 recipientKey: recipientKey, deliverySecret: deliverySecret, senderCanSecure: senderCanSecure,
                 day: day(now))
+            core.counters.queuesMade += 1
             if subscribing { core.hold(queue, by: connection, &outcome) }
             outcome.reply = .queueMade(
                 recipientID: queue.record.recipientID, senderID: queue.record.senderID,
@@ -129,7 +142,9 @@ package struct RelayCore {
                 try core.expireMessages(of: queue, now: now)
                 if queue.subscription != nil { return core.store.touch(queue, day: day(now)) }
                 let idleDays = day(now) - queue.record.activeDay
-                if idleDays > core.limits.idleQueueLifetimeInDays { try core.remove(queue) }
+                guard idleDays > core.limits.idleQueueLifetimeInDays else { return }
+                try core.remove(queue)
+                core.counters.queuesExpired += 1
             }
         }
     }
@@ -142,6 +157,7 @@ package struct RelayCore {
             let message = try queue.spool.read(queue.spool.head)
             if let message, message.timestamp >= oldest { return }
             try drop(through: queue.spool.head, of: queue, tag: message?.tag)
+            counters.messagesExpired += 1
         }
     }
 
@@ -208,6 +224,8 @@ package struct RelayCore {
         } catch {
             outcome.reply = .refused(error.isOutOfSpace ? .quota : .storage)
             outcome.failure = error
+            counters.storageFailures += 1
+            if error.isOutOfSpace { counters.refuse(.diskFull) }
         }
         return outcome
     }

@@ -1,3 +1,4 @@
+import Guarding
 import Logging
 import NIOCore
 import Primitives
@@ -27,6 +28,8 @@ final class RelayConnection: ChannelDuplexHandler {
     private var hasRoom = true
     /// Whether the core has messages for which there was no room.
     private var hasMoreWaiting = false
+    /// Events for this connection, on their way from the threads of others.
+    private let mailbox = Guarded<[Push.Event]>([])
 
     init(hub: RelayHub, configuration: RelayConfiguration, logger: Logger) {
         self.hub = hub
@@ -46,8 +49,15 @@ final class RelayConnection: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         let loop = context.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)
+        let mailbox = mailbox
         connection = hub.connect(address: Self.address(context.remoteAddress), limit: configuration.connectionLimit) {
-            event in loop.execute { bound.value.receive(event) }
+            event in
+            // One turn of the loop takes all that has come until then.
+            let isFirst = mailbox.withLock { events in
+                events.append(event)
+                return events.count == 1
+            }
+            if isFirst { loop.execute { bound.value.takeEvents() } }
         }
         guard connection != nil else {
             logger.notice("too many connections: one more was closed")
@@ -92,6 +102,7 @@ final class RelayConnection: ChannelDuplexHandler {
     // MARK: Blocks
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is RelayStop { return leave(context) }
         guard let tls = event as? TLSSession else { return context.fireUserInboundEventTriggered(event) }
         guard let connection, let credentials = tls.credentials else { return close() }
         let identity = RelayIdentity(
@@ -130,9 +141,13 @@ final class RelayConnection: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Something that another connection has caused. What comes in one turn of the loop shares blocks.
-    private func receive(_ event: Push.Event) {
-        session?.push(event)
+    /// What other connections have caused. What comes in one turn of the loop shares blocks.
+    private func takeEvents() {
+        let events = mailbox.withLock { events in
+            defer { events = [] }
+            return events
+        }
+        for event in events { session?.push(event) }
         planFlush()
     }
 
@@ -203,7 +218,17 @@ final class RelayConnection: ChannelDuplexHandler {
         }
     }
 
+    /// The relay stops: what was carried out is answered, then nothing more is. The peer closes when it has read that.
+    private func leave(_ context: ChannelHandlerContext) {
+        guard session?.isOpen == true else { return close() }
+        session?.releaseHeldBack()
+        flushBlocks()
+        session = nil
+        context.close(mode: .output, promise: nil)
+    }
+
     private func fail(_ failure: RelaySession.Failure) {
+        hub.refused(failure)
         logger.debug("a connection was closed", metadata: ["reason": "\(failure)"])
         close()
     }

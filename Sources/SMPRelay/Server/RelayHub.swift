@@ -32,7 +32,10 @@ package final class RelayHub: Sendable {
     /// Lets a connection from `address` in; nil if there are `limit` already or the relay is closing.
     package func connect(address: [UInt8], limit: Int, outlet: @escaping Outlet) -> ConnectionID? {
         state.withLock { state in
-            guard state.core != nil, state.outlets.count < limit else { return nil }
+            guard state.core != nil, state.outlets.count < limit else {
+                state.core?.counters.refuse(.connections)
+                return nil
+            }
             state.lastNumber += 1
             let connection = ConnectionID(number: state.lastNumber)
             state.core?.connect(connection, address: address)

@@ -191,9 +191,11 @@ package struct RelaySession {
 
     private mutating func receive(_ bytes: ArraySlice<UInt8>, _ agreed: Agreed) {
         guard let transmission = try? Transmission(bytes, version: agreed.version) else {
+            hub.refused(SMPServerError.block)
             return put(.answer(.error(.block), correlation: [], entity: []))
         }
         let answer = answer(transmission, agreed)
+        if case .error(let error) = answer.response { hub.refused(error) }
         // Copied out of the block, which is not kept for them.
         let item = Item.answer(
             answer.response, correlation: Array(transmission.correlationID), entity: Array(transmission.entityID))

@@ -241,7 +241,7 @@ package final class QueueStore {
         return count * SpoolLayout.slotCount
     }
 
-    private static func names(in path: String) -> [String] {
+    static func names(in path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

@@ -1,16 +1,20 @@
 import Glibc
 
-/// The undelivered messages of one queue: a file of slots that grows at its end and is given back at its start.
+/// The undelivered messages of one queue: a file of slots that is filled again from its start once there is room.
 ///
 /// Messages are numbered; `head..<tail` are the ones there are. A message is in the file before `append` returns and a
 /// head has moved before `drop` returns, so that a killed process loses and repeats nothing. There is no sync: a power
 /// cut may cost the last seconds. What it tears is found by the slots' checks and left out.
+///
+/// Slots used again cost a copy; fresh ones cost the file system several times that.
 final class Spool {
-    /// Slots that are freed together, and that an empty file may keep for use again.
+    /// A file of so many slots is filled again from its start as soon as half of it is free.
+    static let slotsInLap: UInt64 = 256
+    /// Slots of longer files that are given back together.
     static let slotsInBatch: UInt64 = 64
 
     /// The number of the oldest message.
-    private(set) var head: UInt64 = 0
+    var head: UInt64 { header.head }
     /// The number that the next message gets.
     private(set) var tail: UInt64 = 0
     /// Whether the last message is a quota marker: nothing more is taken until all is drained.
@@ -26,9 +30,8 @@ final class Spool {
     /// Owned by the store, which outlives its spools.
     private unowned let pool: DescriptorPool
     private var descriptor: Descriptor?
-    /// The number of the first slot's message.
-    private var base: UInt64 = 0
-    /// Slots below this number have been given back.
+    private var header = SpoolLayout.Header()
+    /// Slots before this one have been given back.
     private var punched: UInt64 = 0
 
     /// Opens the file at `path` if there is one, and finds its messages.
@@ -48,7 +51,8 @@ final class Spool {
     func remove() {
         descriptor = nil
         unlink(path)
-        (base, head, punched, endsWithMarker) = (tail, tail, tail, false)
+        header = SpoolLayout.Header(base: tail, head: tail)
+        (punched, endsWithMarker) = (0, false)
     }
 
     /// Writes `message` behind the last one; its number. On an error nothing has changed.
@@ -56,14 +60,18 @@ final class Spool {
     func append(_ message: StoredMessage) throws(RelayError) -> UInt64 {
         precondition(message.body.count <= SpoolLayout.bodyLimit && message.id.count == QueueID.count)
         try open(creating: true)
-        var header: [UInt8] = Array(repeating: 0, count: SpoolLayout.slotHeaderCount)
-        header.withUnsafeMutableBytes { SpoolLayout.write(message, sequence: tail, to: $0) }
-        let offset = SpoolLayout.offset(ofSlot: tail - base)
-        do {
-            try header.withUnsafeBytes { header in
-                try message.body.withUnsafeBytes { try descriptor?.write(header, $0, at: offset) }
+        try makeRoom()
+        let offset = SpoolLayout.offset(ofSlot: slot(of: tail))
+        var failure: RelayError?
+        withUnsafeTemporaryAllocation(byteCount: SpoolLayout.slotHeaderCount, alignment: 8) { bytes in
+            SpoolLayout.write(message, sequence: tail, to: bytes)
+            message.body.withUnsafeBytes { body in
+                do throws(RelayError) {
+                    try descriptor?.write(UnsafeRawBufferPointer(bytes), body, at: offset)
+                } catch { failure = error }
             }
-        } catch let error as RelayError { throw error } catch { throw .spool(errno: EIO) }
+        }
+        if let failure { throw failure }
         tail += 1
         endsWithMarker = message.kind == .quotaMarker
         return tail - 1
@@ -97,20 +105,78 @@ final class Spool {
     func drop(through sequence: UInt64) throws(RelayError) {
         precondition(sequence >= head && sequence < tail)
         try open(creating: false)
-        let newHead = sequence + 1
-        let drained = newHead == tail
+        let (length, base) = (slotsInUse, header.base)
+        var next = header
+        next.head = sequence + 1
+        if next.head >= header.turn { (next.base, next.turn) = (header.turn, .max) }
         // An emptied file starts again at its first slot once it has some length.
-        let newBase = drained && newHead - base >= Self.slotsInBatch ? newHead : base
-        try writeHeader(base: newBase, head: newHead)
-        head = newHead
-        if drained { endsWithMarker = false }
-        if newBase != base {
-            if newHead - base > Self.slotsInBatch * 4 { descriptor?.truncate(to: SpoolLayout.firstSlotOffset) }
-            (base, punched) = (newBase, newBase)
-        } else if head - punched >= Self.slotsInBatch {
-            descriptor?.punch(SpoolLayout.offset(ofSlot: punched - base)..<SpoolLayout.offset(ofSlot: head - base))
-            punched = head
+        if next.head == tail, next.head - next.base >= Self.slotsInBatch { next.base = next.head }
+        try write(next)
+        if isEmpty { endsWithMarker = false }
+        // Short files keep their slots to use them again.
+        guard length > Self.slotsInLap * 2 else { return }
+        if header.base != base {
+            descriptor?.truncate(to: SpoolLayout.offset(ofSlot: slotsInUse))
+            punched = 0
+        } else if header.turn == .max, head - header.base - punched >= Self.slotsInBatch {
+            let free = head - header.base
+            descriptor?.punch(SpoolLayout.offset(ofSlot: punched)..<SpoolLayout.offset(ofSlot: free))
+            punched = free
         }
+    }
+
+    // MARK: Places
+
+    private func slot(of sequence: UInt64) -> UInt64 {
+        sequence >= header.turn ? sequence - header.turn : sequence - header.base
+    }
+
+    /// Slots from the first one to the last that holds a message, or held one before the turn.
+    private var slotsInUse: UInt64 { min(tail, header.turn) - header.base }
+
+    /// Sees to it that the next message's slot is free: goes back to the first one, or, where the messages after the turn
+    /// would run into those before it, puts them behind those.
+    private func makeRoom() throws(RelayError) {
+        let free = head - header.base
+        if header.turn == .max {
+            guard tail - header.base >= Self.slotsInLap, free >= max(Self.slotsInBatch, tail - head) else { return }
+            var next = header
+            next.turn = tail
+            try write(next)
+            punched = 0
+        } else if tail - header.turn >= free {
+            var slot = [UInt8](repeating: 0, count: SpoolLayout.slotCount)
+            for sequence in header.turn..<tail {
+                var failure: RelayError?
+                slot.withUnsafeMutableBytes { buffer in
+                    do throws(RelayError) {
+                        let count = try readSlot(sequence, into: buffer)
+                        try descriptor?.write(
+                            UnsafeRawBufferPointer(rebasing: buffer[..<count]),
+                            UnsafeRawBufferPointer(start: nil, count: 0),
+                            at: SpoolLayout.offset(ofSlot: sequence - header.base))
+                    } catch { failure = error }
+                }
+                if let failure { throw failure }
+            }
+            var next = header
+            next.turn = .max
+            try write(next)
+            // The first slot's message stands elsewhere now: one that is found there later on means a turn.
+            try overwriteFirstSlot()
+        }
+    }
+
+    private func overwriteFirstSlot() throws(RelayError) {
+        let nothing = [UInt8](repeating: 0, count: SpoolLayout.slotHeaderCount)
+        var failure: RelayError?
+        nothing.withUnsafeBytes { bytes in
+            do throws(RelayError) {
+                try descriptor?.write(
+                    bytes, UnsafeRawBufferPointer(start: nil, count: 0), at: SpoolLayout.offset(ofSlot: 0))
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     private func open(creating: Bool) throws(RelayError) {
@@ -126,18 +192,22 @@ final class Spool {
         }
     }
 
-    private func writeHeader(base: UInt64, head: UInt64) throws(RelayError) {
-        var header: [UInt8] = Array(repeating: 0, count: SpoolLayout.fileHeaderCount)
-        header.withUnsafeMutableBytes { SpoolLayout.write(base: base, head: head, to: $0) }
-        do {
-            try header.withUnsafeBytes {
-                try descriptor?.write($0, UnsafeRawBufferPointer(start: nil, count: 0), at: 0)
-            }
-        } catch let error as RelayError { throw error } catch { throw .spool(errno: EIO) }
+    /// The header counts once it is in the file.
+    private func write(_ next: SpoolLayout.Header) throws(RelayError) {
+        var failure: RelayError?
+        withUnsafeTemporaryAllocation(byteCount: SpoolLayout.fileHeaderCount, alignment: 8) { bytes in
+            SpoolLayout.write(next, to: bytes)
+            do throws(RelayError) {
+                try descriptor?.write(
+                    UnsafeRawBufferPointer(bytes), UnsafeRawBufferPointer(start: nil, count: 0), at: 0)
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        header = next
     }
 
     private func readSlot(_ sequence: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(RelayError) -> Int {
-        try descriptor?.read(into: buffer, at: SpoolLayout.offset(ofSlot: sequence - base)) ?? 0
+        try descriptor?.read(into: buffer, at: SpoolLayout.offset(ofSlot: slot(of: sequence))) ?? 0
     }
 }
 
@@ -147,16 +217,18 @@ extension Spool {
     private func load() throws(RelayError) {
         try open(creating: false)
         guard descriptor != nil else { return }
-        let size = try descriptor?.size() ?? 0
-        try loadHeader()
-        let bytesInSlots = max(0, size - SpoolLayout.firstSlotOffset)
-        let end = base + UInt64((bytesInSlots + SpoolLayout.slotCount - 1) / SpoolLayout.slotCount)
-        punched = base
-        tail = head
-        guard end > head else { return }
-        tail = try endOfSlots(below: end)
+        let bytesInSlots = max(0, (try descriptor?.size() ?? 0) - SpoolLayout.firstSlotOffset)
+        let slots = UInt64((bytesInSlots + SpoolLayout.slotCount - 1) / SpoolLayout.slotCount)
+        try loadHeader(slots)
+        let hasTurned = header.turn != .max
+        // Before a turn everything was written; after it there are no more than there were free slots.
+        let start = hasTurned ? header.turn : head
+        let end = hasTurned ? header.turn + head - header.base : header.base + slots
+        tail = start
+        guard end > start else { return }
+        tail = try endOfSlots(from: start, below: end)
         // The last slot may be torn: then that message was never confirmed to its sender.
-        while tail > head {
+        while tail > start {
             if let last = try read(tail - 1) {
                 endsWithMarker = last.kind == .quotaMarker
                 break
@@ -164,31 +236,49 @@ extension Spool {
             tail -= 1
         }
         // Nothing stale may stand behind the end, where a later message could make it look like its successor.
-        descriptor?.truncate(to: SpoolLayout.offset(ofSlot: tail - base))
+        if hasTurned {
+            for stale in tail..<end {
+                guard try sequence(inSlot: stale) == stale else { continue }
+                let slot = stale - header.turn
+                descriptor?.punch(SpoolLayout.offset(ofSlot: slot)..<SpoolLayout.offset(ofSlot: slot + 1))
+            }
+        } else {
+            descriptor?.truncate(to: SpoolLayout.offset(ofSlot: tail - header.base))
+        }
     }
 
-    private func loadHeader() throws(RelayError) {
-        var header: [UInt8] = Array(repeating: 0, count: SpoolLayout.fileHeaderCount)
+    private func loadHeader(_ slots: UInt64) throws(RelayError) {
+        var bytes: [UInt8] = Array(repeating: 0, count: SpoolLayout.fileHeaderCount)
         var failure: RelayError?
-        header.withUnsafeMutableBytes { buffer in
+        bytes.withUnsafeMutableBytes { buffer in
             do throws(RelayError) {
                 _ = try descriptor?.read(into: buffer, at: 0)
             } catch { failure = error }
         }
         if let failure { throw failure }
         // Without a header nothing has been dropped yet.
-        (base, head) = header.withUnsafeBytes { SpoolLayout.header(from: $0) } ?? (0, 0)
+        header = bytes.withUnsafeBytes { SpoolLayout.header(from: $0) } ?? SpoolLayout.Header()
         // A power cut may have kept an older header than the slots: the first slot knows better.
-        if let first = try sequence(inSlot: base), first > base {
-            base = first
-            head = max(head, first)
+        let known = header
+        header.turn = .max
+        guard let first = try sequence(inSlot: header.base), first > header.base, first != known.turn else {
+            header = known
+            return
+        }
+        if first - header.base <= slots, try sequence(inSlot: first - 1) == first - 1 {
+            // It has turned since: what stands before the turn is there from the first slot on that was not used again.
+            header.turn = first
+            header.head = max(header.head, header.base)
+            while header.head < first, try sequence(inSlot: header.head) != header.head { header.head += 1 }
+        } else {
+            header = SpoolLayout.Header(base: first, head: max(known.head, first))
         }
     }
 
     /// The number behind the last slot that belongs to this run: slots in order have numbers in order, older ones left
     /// from an earlier run have lower numbers.
-    private func endOfSlots(below end: UInt64) throws(RelayError) -> UInt64 {
-        var (low, high) = (head, end)
+    private func endOfSlots(from start: UInt64, below end: UInt64) throws(RelayError) -> UInt64 {
+        var (low, high) = (start, end)
         while low < high {
             let middle = low + (high - low) / 2
             if try sequence(inSlot: middle) == middle { low = middle + 1 } else { high = middle }

@@ -24,39 +24,58 @@ package struct StoredMessage: Sendable {
 /// The layout of a spool file: a page of header, then slots of one size, so that a message's place follows from its
 /// number and freed slots are whole pages.
 ///
-/// File header (little-endian): `u64 magic, u64 base, u64 head, u64 check`. `base` is the sequence number of the first
-/// slot's message, `head` that of the oldest message still wanted.
+/// File header (little-endian): `u64 magic, u64 base, u64 head, u64 turn, u64 check`. `head` is the sequence number of the
+/// oldest message still wanted. Messages below `turn` stand in the slots from the first one on, which is that of `base`;
+/// those from `turn` on begin at the first slot again.
 /// Slot: `u32 magic, u8 kind, u8 notifies, u16 body count, u64 sequence, i64 timestamp, id 24, u64 tag, u64 check`, body.
 enum SpoolLayout {
-    static let fileHeaderCount = 32
+    static let fileHeaderCount = 40
     static let firstSlotOffset = 4096
     static let slotCount = 16384
     static let slotHeaderCount = 64
     /// The longest body that fits into a slot, above what any version of SMP lets a sender send.
     static let bodyLimit = slotCount - slotHeaderCount
 
-    private static let fileMagic: UInt64 = 0x3130_4c4f_4f50_5853  // "SXPOOL01"
+    private static let oldFileMagic: UInt64 = 0x3130_4c4f_4f50_5853  // "SXPOOL01"
+    private static let fileMagic: UInt64 = 0x3230_4c4f_4f50_5853  // "SXPOOL02"
     private static let slotMagic: UInt32 = 0x324d_5853  // "SXM2"
     private static let checkOffset = 56
 
     /// Where the slot with `index` begins in the file.
     static func offset(ofSlot index: UInt64) -> Int { firstSlotOffset + Int(index) * slotCount }
 
-    /// Fills `header` (32 bytes).
-    static func write(base: UInt64, head: UInt64, to header: UnsafeMutableRawBufferPointer) {
-        header.storeBytes(of: fileMagic.littleEndian, toByteOffset: 0, as: UInt64.self)
-        header.storeBytes(of: base.littleEndian, toByteOffset: 8, as: UInt64.self)
-        header.storeBytes(of: head.littleEndian, toByteOffset: 16, as: UInt64.self)
-        let check = checksum(UnsafeRawBufferPointer(rebasing: header[0..<24]))
-        header.storeBytes(of: check.littleEndian, toByteOffset: 24, as: UInt64.self)
+    /// What the file's header says.
+    struct Header: Equatable {
+        /// The number of the first slot's message, before the turn.
+        var base: UInt64 = 0
+        /// The number of the oldest message.
+        var head: UInt64 = 0
+        /// The number of the message that stands in the first slot again; the greatest number if there is none.
+        var turn = UInt64.max
     }
 
-    /// Base and head; nil if these bytes are no header.
-    static func header(from bytes: UnsafeRawBufferPointer) -> (base: UInt64, head: UInt64)? {
-        guard bytes.count >= fileHeaderCount, word(bytes, 0) == fileMagic else { return nil }
-        guard word(bytes, 24) == checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<24])) else { return nil }
-        let (base, head) = (word(bytes, 8), word(bytes, 16))
-        return head >= base ? (base, head) : nil
+    /// Fills `bytes` (40 of them).
+    static func write(_ header: Header, to bytes: UnsafeMutableRawBufferPointer) {
+        for (index, value) in [fileMagic, header.base, header.head, header.turn].enumerated() {
+            bytes.storeBytes(of: value.littleEndian, toByteOffset: index * 8, as: UInt64.self)
+        }
+        let check = checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<32]))
+        bytes.storeBytes(of: check.littleEndian, toByteOffset: 32, as: UInt64.self)
+    }
+
+    /// Nil if these bytes are no header.
+    static func header(from bytes: UnsafeRawBufferPointer) -> Header? {
+        guard bytes.count >= fileHeaderCount else { return nil }
+        // As relays wrote it that knew no turn: the check stands in its place.
+        if word(bytes, 0) == oldFileMagic, word(bytes, 24) == checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<24]))
+        {
+            let header = Header(base: word(bytes, 8), head: word(bytes, 16))
+            return header.base <= header.head ? header : nil
+        }
+        guard word(bytes, 0) == fileMagic else { return nil }
+        guard word(bytes, 32) == checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<32])) else { return nil }
+        let header = Header(base: word(bytes, 8), head: word(bytes, 16), turn: word(bytes, 24))
+        return header.base <= header.head && header.head < header.turn ? header : nil
     }
 
     /// Fills `header` (64 bytes) for `message`.

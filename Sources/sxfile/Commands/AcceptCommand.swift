@@ -20,13 +20,15 @@ struct AcceptCommand: SessionCommand {
     @Flag(help: "Leave when the acceptance is with the relay.") var noWait = false
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     var isJSONOnStandardError: Bool { output == "-" }
 
     func run(_ session: Session) async throws {
         if output == "-" { throw CommandFailure.notYet("writing to standard output") }
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         let chosen = try choose(profile)
         guard let first = chosen.first else { return }
         // Of all that waited, another command or the sender may have ended some by now: those do not wait any more.
@@ -62,11 +64,19 @@ struct AcceptCommand: SessionCommand {
 }
 
 /// Waits for accepted files and prints where they are.
-private struct Receiving {
+struct Receiving {
     let session: Session
     let profile: Profile
+    /// Whether the final paths are the command's result.
+    var printsPaths = true
     var open: [Int64] = []
-    var failures: [CommandFailure] = []
+    private var failures: [CommandFailure] = []
+
+    init(session: Session, profile: Profile, printsPaths: Bool = true) {
+        self.session = session
+        self.profile = profile
+        self.printsPaths = printsPaths
+    }
 
     mutating func note(_ failure: CommandFailure) { failures.append(failure) }
 
@@ -76,6 +86,7 @@ private struct Receiving {
         let printer = PathPrinter(console: session.console)
         let isOver = try await isFulfilled(ids, noWait: noWait, timeout: timeout, reporter, printer)
         reporter.end()
+        session.host(profile).startHooks()
         for id in ids {
             guard let transfer = try profile.transfer(id: id) else { continue }
             session.console.json("transfer", transfer.jsonMembers)
@@ -97,6 +108,7 @@ private struct Receiving {
         _ ids: [Int64], noWait: Bool, timeout: Duration?, _ reporter: ProgressReporter, _ printer: PathPrinter
     ) async throws -> Bool {
         guard let first = ids.first else { return true }
+        let printsPaths = printsPaths
         let ending = try await session.host(profile).run(
             .wish(.transfer(first)), timeout: timeout,
             until: { profile in
@@ -106,7 +118,7 @@ private struct Receiving {
                     reporter.look(transfer)
                     if transfer.state == .complete {
                         let isConfirmed = try transfer.isInline || profile.isConfirmationWithRelay(id)
-                        if isConfirmed { printer.print(transfer) } else { isDone = false }
+                        if !isConfirmed { isDone = false } else if printsPaths { printer.print(transfer) }
                     } else if !transfer.isFinished {
                         isDone = try isDone && noWait && profile.isAcceptanceWithRelay(id)
                     }

@@ -8,23 +8,27 @@ struct ConfigCommand: AsyncParsableCommand {
         discussion: Setting.allCases.map { setting in
             let name = setting.rawValue
             return name + String(repeating: " ", count: max(1, 22 - name.count)) + setting.summary
-        }.joined(separator: "\n"),
+        }.joined(separator: "\n") + "\n\n" + """
+            They are kept in sxfile.toml, which may be edited: `man sxfile.toml`. An option of a command comes before the \
+            environment (SXFILE_RELAY, SXFILE_LIMIT_RATE, …), that before the file.
+            """,
         subcommands: [Get.self, Set.self, List.self])
 
     /// `config get`.
     struct Get: SessionCommand {
         static let configuration = CommandConfiguration(abstract: "Print a setting's value.")
-        @Argument(help: "The setting's name.", completion: .list(Setting.allCases.map(\.rawValue)))
+        @Argument(help: "The setting's name.", completion: .settings)
         var key: String
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
             let setting = try Setting.named(key)
-            guard let value = try session.openProfile().setting(setting) else {
+            let inForce = try session.openProfile().settingWithOrigin(setting)
+            guard let value = inForce.value else {
                 throw CommandFailure(.failed, "'\(key)' is not set", hint: "`sxfile config set \(key) VALUE` sets it")
             }
             session.console.result(PlainText.escaped(value))
-            session.console.json("setting", [("name", .string(key)), ("value", .string(value))])
+            session.console.json("setting", inForce.origin.jsonMembers(setting, value))
         }
     }
 
@@ -32,7 +36,7 @@ struct ConfigCommand: AsyncParsableCommand {
     struct Set: SessionCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set a value.", discussion: "`-` reads the value from standard input; an empty one unsets it.")
-        @Argument(help: "The setting's name.", completion: .list(Setting.allCases.map(\.rawValue)))
+        @Argument(help: "The setting's name.", completion: .settings)
         var key: String
         @Argument(help: "The value.")
         var value: String
@@ -48,24 +52,60 @@ struct ConfigCommand: AsyncParsableCommand {
             let profile = try session.openProfile()
             try profile.set(setting, text.isEmpty ? nil : text)
             await session.host(profile).wakeRunningEngine()
-            session.console.json(
-                "setting", [("name", .string(key)), ("value", .optional(try profile.setting(setting)))])
+            let inForce = try profile.settingWithOrigin(setting)
+            if case .environment(let variable) = inForce.origin {
+                session.console.complain("warning", "\(variable) is set and comes before it", color: 33)
+            }
+            session.console.json("setting", inForce.origin.jsonMembers(setting, inForce.value))
         }
     }
 
     /// `config list`.
     struct List: SessionCommand {
-        static let configuration = CommandConfiguration(abstract: "Print all settings.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print all settings, and where each comes from.",
+            discussion: "KEY=VALUE, a tabulator, and the origin: environment, file or built-in, with the place.")
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
             let profile = try session.openProfile()
             for setting in Setting.allCases {
-                let value = try profile.setting(setting)
-                session.console.result("\(setting.rawValue)=\(PlainText.escaped(value ?? ""))")
-                session.console.json("setting", [("name", .string(setting.rawValue)), ("value", .optional(value))])
+                let inForce = try profile.settingWithOrigin(setting)
+                let value = inForce.value.map(setting.shown)
+                session.console.result(
+                    "\(setting.rawValue)=\(PlainText.escaped(value ?? ""))\t\(PlainText.escaped(inForce.origin.text))")
+                session.console.json("setting", inForce.origin.jsonMembers(setting, value))
             }
         }
+    }
+}
+
+extension SettingOrigin {
+    /// The origin in words.
+    fileprivate var text: String {
+        switch self {
+        case .option: "option"
+        case .environment(let variable): "environment \(variable)"
+        case .file(let path, let line): "file \(path):\(line)"
+        case .builtIn: "built-in"
+        }
+    }
+
+    /// The members of a `setting` object.
+    fileprivate func jsonMembers(_ setting: Setting, _ value: String?) -> [(String, JSONText)] {
+        var origin = "built-in"
+        var place: String?
+        var lineNumber: JSONText = .null
+        switch self {
+        case .option: origin = "option"
+        case .environment(let variable): (origin, place) = ("environment", variable)
+        case .file(let path, let line): (origin, place, lineNumber) = ("file", path, .number(Int64(line)))
+        case .builtIn: break
+        }
+        return [
+            ("name", .string(setting.rawValue)), ("value", .optional(value)), ("origin", .string(origin)),
+            ("place", .optional(place)), ("line", lineNumber),
+        ]
     }
 }
 

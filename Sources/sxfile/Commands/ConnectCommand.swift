@@ -28,6 +28,8 @@ struct ConnectCommand: SessionCommand {
         }
         let contact = try profile.requestConnect(link: text, as: name)
         let noWait = noWait
+        let line = LiveLine(session.console, waiting: "waiting for the maker of the link to come on line")
+        defer { line.end() }
         let ending = try await session.host(profile).run(
             .wish(.contact(contact.id)), timeout: timeout?.duration,
             until: { profile in

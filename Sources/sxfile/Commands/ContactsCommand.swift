@@ -5,7 +5,7 @@ import Engine
 struct ContactsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contacts", abstract: "List and care for contacts.",
-        subcommands: [List.self, Rename.self, Remove.self, Verify.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Set.self, Rename.self, Remove.self, Verify.self], defaultSubcommand: List.self)
 
     /// `contacts list`.
     struct List: SessionCommand {
@@ -16,10 +16,35 @@ struct ContactsCommand: AsyncParsableCommand {
             for contact in try session.openProfile().contacts() {
                 var fields = [contact.name, contact.state.rawValue]
                 if contact.isVerified { fields.append("verified") }
-                if let reason = contact.reason { fields.append(PlainText.escaped(reason)) }
+                if let policy = contact.policy.text { fields.append(PlainText.escaped(policy)) }
+                if let reason = contact.reason { fields.append(PlainText.brief(reason)) }
                 session.console.result(fields.joined(separator: "\t"))
                 session.console.json("contact", contact.jsonMembers)
             }
+        }
+    }
+
+    /// `contacts set`.
+    struct Set: SessionCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which offers of a contact are accepted without asking.",
+            discussion: """
+                accept=always takes what the contact offers, in any run of sxfile; accept=ask leaves it in the inbox. max=10G \
+                leaves larger files there, dir=PATH names the directory. An empty value unsets max and dir. Files that come \
+                this way are never executable.
+                """)
+        @Argument(help: "The contact.", completion: .contacts) var name: String
+        @Argument(help: "accept=always|ask, max=SIZE, dir=PATH.", completion: .list(["accept=always", "accept=ask"]))
+        var changes: [PolicyChange]
+        @OptionGroup(title: "Global options") var global: GlobalOptions
+
+        func run(_ session: Session) async throws {
+            let profile = try session.openProfile()
+            let contact = try profile.setPolicy(name) { policy in
+                for change in changes { change.apply(to: &policy) }
+            }
+            await session.host(profile).wakeRunningEngine()
+            session.console.json("contact", contact.jsonMembers)
         }
     }
 
@@ -61,8 +86,9 @@ struct ContactsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the security code of a contact.",
             discussion: """
-                Both sides see the same code if nobody stands between them. Compare it by telephone or in person; --code \
-                with what the other side reads out marks the contact as verified, or ends with 5 if it differs.
+                Both sides see the same code if nobody stands between them. Compare it by telephone or in person. On a terminal \
+                you are asked whether the codes are the same; --code with what the other side reads out compares without \
+                asking, and ends with 5 if they differ. Then the contact is marked as verified.
                 """)
         @Argument(help: "The contact.", completion: .contacts) var name: String
         @Option(help: ArgumentHelp("The code that the other side sees.", valueName: "code")) var code: String?
@@ -74,17 +100,28 @@ struct ContactsCommand: AsyncParsableCommand {
                 throw CommandFailure(.failed, "'\(name)' is not connected yet: there is no code to compare")
             }
             if let code {
-                guard Self.plain(code) == Self.plain(own) else {
-                    try profile.setVerified(name, false)
-                    throw CommandFailure(
-                        .integrity, "the codes differ: somebody may stand between you and '\(name)'",
-                        hint: "check for a slip; else remove the contact and make a new one by a safer way")
-                }
-                try profile.setVerified(name, true)
+                try take(Self.plain(code) == Self.plain(own), profile)
+            } else if StandardInput.isTerminal, session.console.isTerminal, !session.console.style.isJSON {
+                session.console.result(own)
+                let answer = try StandardInput.answer(
+                    "Does '\(name)' see the same code? [yes/no/later]", session.console)
+                guard let answer else { return session.console.note("nothing is marked") }
+                try take(answer, profile)
+                return session.console.note("'\(name)' is verified")
             }
             session.console.result(own)
             session.console.json(
                 "contact", try profile.contact(named: name).jsonMembers + [("securityCode", .string(own))])
+        }
+
+        /// Records what came of the comparison.
+        private func take(_ isSame: Bool, _ profile: Profile) throws {
+            try profile.setVerified(name, isSame)
+            guard isSame else {
+                throw CommandFailure(
+                    .integrity, "the codes differ: somebody may stand between you and '\(name)'",
+                    hint: "check for a slip; else remove the contact and make a new one by a safer way")
+            }
         }
 
         private static func plain(_ code: String) -> String {
@@ -93,19 +130,44 @@ struct ContactsCommand: AsyncParsableCommand {
     }
 }
 
-extension CompletionKind {
-    /// Names of contacts, asked of the program itself.
-    static var contacts: CompletionKind {
-        .shellCommand("sxfile contacts list 2>/dev/null | cut -f1")
+/// One word of `contacts set`.
+struct PolicyChange: ExpressibleByArgument, Sendable {
+    private enum Change {
+        case accept(Bool)
+        case limit(UInt64?)
+        case directory(String?)
+    }
+    private let change: Change
+
+    init?(argument: String) {
+        guard let sign = argument.firstIndex(of: "=") else { return nil }
+        let value = String(argument[argument.index(after: sign)...])
+        switch (argument[..<sign], value) {
+        case ("accept", "always"): change = .accept(true)
+        case ("accept", "ask"): change = .accept(false)
+        case ("max", ""): change = .limit(nil)
+        case ("max", _):
+            guard let size = ByteCount(value) else { return nil }
+            change = .limit(size.bytes)
+        case ("dir", _): change = .directory(value.isEmpty ? nil : ProfileDirectory.absolute(value))
+        default: return nil
+        }
     }
 
-    /// Ids of unfinished transfers.
-    static var transfers: CompletionKind {
-        .shellCommand("sxfile status 2>/dev/null | cut -f1")
+    func apply(to policy: inout AcceptPolicy) {
+        switch change {
+        case .accept(let isAlways): policy.isAlways = isAlways
+        case .limit(let bytes): policy.limit = bytes
+        case .directory(let path): policy.directory = path
+        }
     }
+}
 
-    /// Ids of what waits in the inbox.
-    static var offers: CompletionKind {
-        .shellCommand("sxfile inbox 2>/dev/null | cut -f1")
+extension AcceptPolicy {
+    /// What is accepted without asking, in words; nil if nothing is.
+    fileprivate var text: String? {
+        guard isAlways else { return nil }
+        let most = limit.map { " up to \(Quantity.size($0))" } ?? ""
+        return "accepts by itself\(most)" + (directory.map { " into \($0)" } ?? "")
     }
 }

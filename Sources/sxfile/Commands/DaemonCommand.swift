@@ -14,12 +14,14 @@ struct DaemonCommand: SessionCommand {
         name: .shortAndLong, help: ArgumentHelp("The directory for accepted files.", valueName: "directory"),
         completion: .directory)
     var output: String?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     var endsWithSignal: Bool { true }
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         let names = (acceptFrom ?? "").split(separator: ",").map(String.init)
         for name in names { _ = try profile.contact(named: name) }
         if output != nil, names.isEmpty { throw CommandFailure.usage("-o goes with --accept-from") }
@@ -31,8 +33,9 @@ struct DaemonCommand: SessionCommand {
         }
         let accept =
             names.isEmpty ? nil : AutoAccept(contacts: Set(names), output: output.map(ProfileDirectory.absolute))
-        let reporter = ProgressReporter(console: session.console, profile: profile)
+        let reporter = ProgressReporter(console: session.console, profile: profile, idle: "on line", followsAll: true)
         session.console.detail("on line until interrupted")
         _ = try await session.host(profile, level: .warning).run(.daemon(accept), progress: { reporter.take($0) })
+        reporter.end()
     }
 }

@@ -30,16 +30,6 @@ struct CancelCommand: SessionCommand {
     }
 }
 
-/// `sxfile retry`.
-struct RetryCommand: SessionCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "retry", abstract: "Offer or ask for a failed file again (not yet in this version).")
-    @Argument(help: "The transfer.") var id: Int64
-    @OptionGroup(title: "Global options") var global: GlobalOptions
-
-    func run(_ session: Session) async throws { throw CommandFailure.notYet("retry") }
-}
-
 /// `sxfile group`.
 struct GroupCommand: SessionCommand {
     static let configuration = CommandConfiguration(
@@ -60,6 +50,8 @@ private struct Telling {
 
     func run() async throws {
         let id = id
+        let line = LiveLine(session.console, waiting: "telling the other side")
+        defer { line.end() }
         do {
             _ = try await session.host(profile).run(
                 .wish(.transfer(id)), timeout: Self.patience, until: { try $0.isEndingTold(id) ? true : nil })

@@ -20,7 +20,7 @@ struct InboxCommand: SessionCommand {
                 session.console.result(Self.line(transfer))
                 session.console.json("transfer", transfer.jsonMembers)
             case .message(let message):
-                session.console.result("\(message.id)\t\(message.peer)\tmessage\t\(PlainText.escaped(message.text))")
+                session.console.result("\(message.id)\t\(message.peer)\tmessage\t\(PlainText.brief(message.text))")
                 session.console.json("message", message.jsonMembers)
             }
         }
@@ -43,7 +43,7 @@ struct InboxCommand: SessionCommand {
         var fields = ["\(transfer.id)", transfer.peer, transfer.isInline ? "file (here)" : "file"]
         fields.append(transfer.size.map(Quantity.size) ?? "size unknown")
         if !transfer.marks.isEmpty { fields.append(transfer.marks.joined(separator: ", ")) }
-        fields.append(PlainText.escaped(transfer.name))
+        fields.append(PlainText.brief(transfer.name))
         return fields.joined(separator: "\t")
     }
 
@@ -70,6 +70,8 @@ struct InboxCommand: SessionCommand {
         console.result("size\t" + (transfer.size.map { "\($0) bytes (\(Quantity.size($0)))" } ?? "unknown"))
         if let mode = transfer.mode { console.result("mode\t0\(String(mode, radix: 8))") }
         if let time = transfer.modifiedAt { console.result("modified\t\(Quantity.timestamp(time))") }
+        if let time = transfer.expiresAt { console.result("expires\t\(Quantity.timestamp(time))") }
+        if let old = transfer.retryOf { console.result("again\tof transfer \(old)") }
         if !transfer.marks.isEmpty { console.result("note\t\(transfer.marks.joined(separator: ", "))") }
         if let preview = try profile.preview(transfer: transfer.id) {
             console.result("preview\t\(PlainText.escaped(preview.type)), \(preview.bytes.count) bytes")
@@ -78,7 +80,7 @@ struct InboxCommand: SessionCommand {
             console.result("message\t\(PlainText.escaped(text))")
         }
         if let path = transfer.path { console.result("path\t\(PlainText.escaped(path))") }
-        console.result("name\t\(PlainText.escaped(transfer.name))")
+        console.result("name\t\(PlainText.brief(transfer.name))")
     }
 }
 

@@ -10,10 +10,17 @@ struct RelayCommand: SessionCommand {
         commandName: "relay", abstract: "Run a relay in the foreground.",
         discussion: """
             Its address is the first line of standard output, once it accepts connections. It keeps messages that it cannot \
-            read until their recipients fetch them. Runs until SIGINT or SIGTERM.
+            read until their recipients fetch them. Runs until SIGINT or SIGTERM. SIGUSR1 lets it make no more queues; SIGHUP \
+            reads the settings file again. Flags go before what the file says.
             """)
-    @Option(help: ArgumentHelp("Where to listen; port 0 picks one, 0.0.0.0 means everywhere.", valueName: "host:port"))
-    var listen = "127.0.0.1:5223"
+    @Option(
+        help: ArgumentHelp("A file with settings, as sxfile-relay(8) lists them.", valueName: "file"),
+        completion: .file(extensions: ["toml"]))
+    var config: String?
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen (127.0.0.1:5223); port 0 picks one, 0.0.0.0 means everywhere.", valueName: "host:port"))
+    var listen: String?
     @Option(help: ArgumentHelp("Where queues and keys are kept.", valueName: "directory"), completion: .directory)
     var data: String?
     @Option(help: ArgumentHelp("The name in its address, if it is another than that listened on.", valueName: "name"))
@@ -26,43 +33,85 @@ struct RelayCommand: SessionCommand {
     @Option(
         help: ArgumentHelp("A file with the password for making queues.", valueName: "file"), completion: .file())
     var passwordFile: String?
-    @Option(help: ArgumentHelp("Where to serve metrics (not yet in this version).", valueName: "host:port"))
+    @Option(help: ArgumentHelp("Where to serve /metrics and /healthz; not at all without it.", valueName: "host:port"))
     var metrics: String?
+    @Flag(help: "Make no new queues; those there are go on.") var drain = false
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Any setting by its name, as sxfile-relay(8) lists them.", valueName: "name=value"))
+    var settings: [String] = []
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     var endsWithSignal: Bool { true }
 
     func run(_ session: Session) async throws {
-        if metrics != nil { throw CommandFailure.notYet("--metrics") }
-        let address = try Self.address(listen)
-        let directory = data ?? Self.standardDirectory(session)
+        let settings = try readSettings()
+        let directory = settings.data ?? Self.standardDirectory(session)
         try Self.makeDirectory(directory)
-        var configuration = RelayConfiguration(directory: directory, host: address.host, port: address.port)
-        configuration.advertisedHost = host ?? Self.advertised(address.host, session.console)
-        configuration.createPassword = try passwordFile.map(Self.password)
-        if let count = quota?.messages { configuration.messagesPerQueue = count }
-        if let bytes = quota?.bytes { configuration.totalBytes = bytes }
-        let relay = try await Relay.start(
-            configuration, group: MultiThreadedEventLoopGroup.singleton, logger: session.logger("relay", level: .notice)
-        )
+        var configuration = try configuration(settings, directory)
+        configuration.advertisedHost = settings.host ?? Self.advertised(settings.listen.host, session.console)
+        // Without a file there is nothing to read again: SIGHUP ends it, as the end of a terminal ends other programs.
+        let requests = Signals.requests(config == nil ? [SIGUSR1] : [SIGUSR1, SIGHUP])
+        let logger = session.logger("relay", level: .notice)
+        let relay = try await Relay.start(configuration, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
         session.console.result(relay.address)
-        session.console.json("relay", [("address", .string(relay.address)), ("port", .number(Int64(relay.port)))])
-        if passwordFile != nil {
+        session.console.json(
+            "relay",
+            [
+                ("address", .string(relay.address)), ("port", .number(Int64(relay.port))),
+                ("metricsPort", relay.statusPort.map { .number(Int64($0)) } ?? .null),
+            ])
+        if let port = relay.statusPort, settings.metrics?.port == 0 {
+            session.console.note("metrics are on port \(port)")
+        }
+        if settings.passwordFile != nil {
             session.console.detail(
                 "clients put the password behind the fingerprint: smp://FINGERPRINT:PASSWORD@HOST:PORT")
         }
-        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
-        await relay.shutdown()
+        ServiceManager.ready(session.environment)
+        for await number in requests {
+            if number == SIGHUP {
+                reload(relay, after: settings, directory, session.console)
+            } else {
+                relay.drain()
+                session.console.note("draining: no new queues are made")
+            }
+        }
+        ServiceManager.stopping(session.environment)
+        // A disk that does not answer is not waited for.
+        alarm(Self.secondsToLeave)
+        if await !relay.shutdown() {
+            session.console.complain("warning", "the disk is slow: do not cut the power now", color: 33)
+        }
     }
 
-    private static func address(_ text: String) throws -> (host: String, port: Int) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { throw CommandFailure.usage("'\(text)' is no HOST:PORT", hint: "for example --listen 0.0.0.0:5223") }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        if host.isEmpty { host = "0.0.0.0" }
-        return (host, port)
+    private static let secondsToLeave: UInt32 = 20
+
+    /// Goes on with what the file says now; if anything is wrong with it, with what it said before.
+    private func reload(
+        _ relay: Relay, after settings: RelaySettings, _ directory: String, _ console: Console
+    ) {
+        do {
+            let fresh = try readSettings()
+            try relay.apply(try configuration(fresh, directory))
+            for setting in fresh.restartsWanted(after: settings) {
+                console.note("'\(setting.rawValue)' changes with the next start")
+            }
+            console.note("the settings were read again")
+        } catch {
+            let failure = CommandFailure(error)
+            console.complain("error", failure.message)
+            console.complain("hint", "the relay goes on with the settings that it had", color: 36)
+        }
+    }
+
+    private func configuration(_ settings: RelaySettings, _ directory: String) throws -> RelayConfiguration {
+        var configuration = RelayConfiguration(
+            directory: directory, host: settings.listen.host, port: settings.listen.port)
+        settings.apply(to: &configuration)
+        configuration.createPassword = try settings.passwordFile.map(Self.password)
+        configuration.version = RootCommand.configuration.version
+        return configuration
     }
 
     private static func standardDirectory(_ session: Session) -> String {
@@ -80,7 +129,8 @@ struct RelayCommand: SessionCommand {
         }
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            throw CommandFailure(.destination, "the directory \(path) cannot be made")
+            throw CommandFailure(
+                .destination, "the directory \(path) cannot be made: \(String(cString: strerror(errno)))")
         }
     }
 
@@ -104,31 +154,5 @@ struct RelayCommand: SessionCommand {
         let line = bytes.prefix(count).prefix { $0 != 0x0A && $0 != 0x0D }
         guard !line.isEmpty else { throw CommandFailure.usage("the password file \(path) is empty") }
         return String(decoding: line, as: UTF8.self)
-    }
-}
-
-/// `4096` messages a queue, `10G` bytes in all, or both: `4096,10G`.
-struct RelayQuota: ExpressibleByArgument {
-    var messages: Int?
-    var bytes: Int?
-
-    init?(argument: String) {
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            if let count = Int(part), count > 0 {
-                messages = count
-            } else if let size = Self.size(part) {
-                bytes = size
-            } else {
-                return nil
-            }
-        }
-    }
-
-    private static func size(_ text: Substring) -> Int? {
-        let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
-        guard let shift = units[text.last?.uppercased().first ?? " "], let count = Int(text.dropLast()), count > 0,
-            count < 1 << 20
-        else { return nil }
-        return count << shift
     }
 }

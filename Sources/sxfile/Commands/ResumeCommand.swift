@@ -6,24 +6,30 @@ struct ResumeCommand: SessionCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Do everything that can be done now, then leave.",
         discussion: """
-            For cron: silent, leaves at once if another run is at work, ends with 75 while something still waits.
+            For cron: silent, leaves at once if another run is at work, ends with 75 while something still waits. Ids name \
+            paused transfers that are to go on.
             """)
+    @Argument(help: "Paused transfers that go on from now.", completion: .transfers) var ids: [Int64] = []
     @Option(help: ArgumentHelp("Work at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
     @Option(
         help: ArgumentHelp(
             "While anything is unfinished, stay up to that long for the other sides.", valueName: "duration"))
     var wait: DurationArgument?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
+        try profile.requestUnpause(ids)
         let before = try Picture(profile)
-        let reporter = ProgressReporter(console: session.console, profile: profile)
+        let reporter = ProgressReporter(console: session.console, profile: profile, followsAll: true)
         let ending = try await session.host(profile).run(
             .resume(wait: wait?.duration), timeout: timeout?.duration, progress: { reporter.take($0) })
         reporter.end()
         if case .otherEngine = ending {
+            await session.host(profile).wakeRunningEngine()
             session.console.detail("another sxfile is at work for this profile")
             return
         }
@@ -95,7 +101,7 @@ private struct Picture {
         byID = Dictionary(uniqueKeysWithValues: transfers.map { ($0.id, $0) })
         openContacts = Set(contacts.filter { $0.state == .invited || $0.state == .connecting }.map(\.id))
         // What waits for the user's own decision does not wait for another run.
-        let undecided = transfers.filter { !$0.isFinished && $0.waitsForUser }.count
+        let undecided = transfers.filter { $0.waitsForUser && !$0.isPaused }.count
         isWaiting = try profile.unfinishedCount() > undecided || contacts.contains { $0.state == .connecting }
     }
 
@@ -104,9 +110,4 @@ private struct Picture {
     func state(_ id: Int64) -> TransferState? { byID[id]?.state }
     func isUndecided(_ id: Int64) -> Bool { byID[id]?.waitsForUser ?? true }
     func isOpen(contact id: Int64) -> Bool { openContacts.contains(id) }
-}
-
-extension Transfer {
-    /// An offer that the user has not decided about.
-    fileprivate var waitsForUser: Bool { direction == .receive && state == .offered }
 }

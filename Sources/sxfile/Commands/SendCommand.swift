@@ -19,10 +19,14 @@ struct SendCommand: SessionCommand {
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
     @Option(help: "How the file travels: auto, relay or direct.") var lane: Lane = .auto
+    @Option(help: ArgumentHelp("Withdraw the offer if it is not accepted by then (1h, 3d).", valueName: "duration"))
+    var expires: DurationArgument?
     @Flag(help: "Send a small file inside the message itself.") var inline = false
     @Option(
         help: ArgumentHelp("A small picture shown with an inline file.", valueName: "file"), completion: .file())
     var preview: String?
+    @Option(help: ArgumentHelp("Bytes a second at most, each way, as 500K or 2M.", valueName: "rate"))
+    var limitRate: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     /// How a file travels.
@@ -34,7 +38,7 @@ struct SendCommand: SessionCommand {
 
     func run(_ session: Session) async throws {
         try checkSupported()
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(limitRate: limitRate)
         var request = SendRequest(contact: contact)
         request.path = paths.first
         request.name = name
@@ -42,9 +46,11 @@ struct SendCommand: SessionCommand {
         request.isInline = inline ? true : nil
         request.preview = preview
         request.lane = lane.rawValue
+        request.expires = expires?.duration
         let receipt = try profile.requestSend(request)
         if let id = receipt.transfer {
-            try await follow(id, profile, session)
+            try await Sending(session: session, profile: profile, id: id).run(
+                noWait: noWait, timeout: timeout?.duration)
         } else if let id = receipt.message {
             try await follow(message: id, profile, session)
         }
@@ -65,16 +71,34 @@ struct SendCommand: SessionCommand {
         }
     }
 
-    private func follow(_ id: Int64, _ profile: Profile, _ session: Session) async throws {
+    private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
+        session.console.result("\(id)")
+        let line = LiveLine(session.console, waiting: "taking the message to the relay")
+        defer { line.end() }
+        let ending = try await session.host(profile).run(
+            .wish(.message(id)), timeout: timeout?.duration,
+            until: { try $0.isWithRelay(message: id) ? true : nil })
+        guard case .fulfilled = ending else { throw CommandFailure.queued("the message is not with the relay yet") }
+        if let message = try profile.message(id: id) { session.console.json("message", message.jsonMembers) }
+    }
+}
+
+/// Waits for a file that is offered, and tells how far it is.
+struct Sending {
+    let session: Session
+    let profile: Profile
+    let id: Int64
+
+    func run(noWait: Bool, timeout: Duration?) async throws {
+        let id = id
         session.console.result("\(id)")
         let reporter = ProgressReporter(console: session.console, profile: profile)
         if let transfer = try profile.transfer(id: id) {
             reporter.look(transfer)
             session.console.detail("offering \(transfer.name) to \(transfer.peer)")
         }
-        let noWait = noWait
         let ending = try await session.host(profile).run(
-            .wish(.transfer(id)), timeout: timeout?.duration,
+            .wish(.transfer(id)), timeout: timeout,
             until: { profile in
                 guard let transfer = try profile.transfer(id: id) else { throw EngineError.noSuchTransfer(id) }
                 if transfer.isFinished { return transfer }
@@ -88,14 +112,5 @@ struct SendCommand: SessionCommand {
         session.console.json("transfer", transfer.jsonMembers)
         if let failure = transfer.endedFailure { throw failure }
         session.console.detail(transfer.doneText)
-    }
-
-    private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
-        session.console.result("\(id)")
-        let ending = try await session.host(profile).run(
-            .wish(.message(id)), timeout: timeout?.duration,
-            until: { try $0.isWithRelay(message: id) ? true : nil })
-        guard case .fulfilled = ending else { throw CommandFailure.queued("the message is not with the relay yet") }
-        if let message = try profile.message(id: id) { session.console.json("message", message.jsonMembers) }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Glibc
+import Guarding
 
 /// `sxfile status`.
 struct StatusCommand: SessionCommand {
@@ -10,27 +11,55 @@ struct StatusCommand: SessionCommand {
     @Argument(help: "Transfers.", completion: .transfers) var ids: [Int64] = []
     @Flag(help: "Look again until nothing is unfinished.") var watch = false
     @Flag(help: "The ended ones too, newest last.") var all = false
+    @Option(help: ArgumentHelp("Those of this last time, ended ones too (30m, 12h, 7d).", valueName: "duration"))
+    var since: DurationArgument?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
         let profile = try session.openProfile()
-        let filter: TransferFilter = ids.isEmpty ? (all ? .all : .unfinished) : .ids(ids)
+        if since != nil, !ids.isEmpty { throw CommandFailure.usage("--since and ids do not go together") }
+        let filter: TransferFilter =
+            if let since { .since(since.duration) } else if ids.isEmpty { all ? .all : .unfinished } else { .ids(ids) }
+        let isRunning = session.host(profile).isEngineRunning
         guard watch else {
-            for transfer in try profile.transfers(filter) { show(transfer, session.console) }
+            for var transfer in try profile.transfers(filter) {
+                if !ids.isEmpty { transfer.sha256 = try digest(of: transfer, profile, session.console) }
+                show(transfer, isRunning, session.console)
+            }
             return
         }
-        try await watch(filter, profile, session.console)
+        try await watch(filter, profile, session)
     }
 
-    private func show(_ transfer: Transfer, _ console: Console) {
-        console.result(Self.line(transfer))
+    private func show(_ transfer: Transfer, _ isRunning: Bool, _ console: Console) {
+        console.result(Self.line(transfer, isRunning: isRunning))
         console.json("transfer", transfer.jsonMembers)
     }
 
-    /// Prints a line at each change; those that end while watched are shown once more.
-    private func watch(_ filter: TransferFilter, _ profile: Profile, _ console: Console) async throws {
+    /// What is complete is hashed when its id is asked for: the hash of what lies there.
+    private func digest(of transfer: Transfer, _ profile: Profile, _ console: Console) throws -> String? {
+        defer { console.clearLine() }
+        return try profile.digest(of: transfer) { count in
+            try Task.checkCancellation()
+            guard count.isMultiple(of: 64 << 20) else { return }
+            console.draw("[\(transfer.id)]  \(Quantity.percent(count, of: transfer.size ?? 0))%  hashing")
+        }
+    }
+
+    /// Prints a line at each change, and on a terminal draws how far all of it is; those that end while watched are shown once
+    /// more.
+    private func watch(_ filter: TransferFilter, _ profile: Profile, _ session: Session) async throws {
         var shown: [Int64: Transfer] = [:]
+        let seen = Guarded<[Int64: (row: Transfer, since: ContinuousClock.Instant)]>([:])
+        let line = LiveLine(session.console) { width, _ in
+            let now = ContinuousClock.now
+            let rows = seen.withLock { $0.values.filter { !$0.row.isFinished } }.sorted { $0.row.id < $1.row.id }
+                .map { ProgressLine.Row(transfer: $0.row, stillFor: UInt64((now - $0.since).components.seconds)) }
+            return ProgressLine.text(rows, done: 0, width: width, now: Int64(time(nil)))
+        }
+        defer { line.end() }
         while true {
+            let isRunning = session.host(profile).isEngineRunning
             var current = try profile.transfers(filter)
             let listed = Set(current.map(\.id))
             for id in shown.keys.sorted() where !listed.contains(id) {
@@ -38,8 +67,15 @@ struct StatusCommand: SessionCommand {
             }
             for transfer in current {
                 var compared = transfer
+                // The clocks go on without being news.
                 compared.updatedAt = shown[transfer.id]?.updatedAt ?? 0
-                if shown[transfer.id] != compared { show(transfer, console) }
+                compared.retryAt = shown[transfer.id]?.retryAt
+                if shown[transfer.id] != compared {
+                    show(transfer, isRunning, session.console)
+                    seen.withLock { $0[transfer.id] = (transfer, .now) }
+                } else {
+                    seen.withLock { $0[transfer.id]?.row.retryAt = transfer.retryAt }
+                }
                 shown[transfer.id] = transfer
             }
             if !current.contains(where: { !$0.isFinished }) { return }
@@ -48,7 +84,7 @@ struct StatusCommand: SessionCommand {
     }
 
     /// The name last, so that no name can pass for another field.
-    static func line(_ transfer: Transfer) -> String {
+    static func line(_ transfer: Transfer, isRunning: Bool) -> String {
         var fields = [
             "\(transfer.id)", transfer.direction == .send ? "to" : "from", transfer.peer, transfer.state.rawValue,
         ]
@@ -63,11 +99,25 @@ struct StatusCommand: SessionCommand {
         fields.append(progress.joined(separator: " "))
         if transfer.state.isEnded {
             let who = transfer.endedBy.map { $0 == .me ? "by you" : "by \(transfer.peer)" }
-            fields.append([who, transfer.reason.map(PlainText.escaped)].compactMap { $0 }.joined(separator: ": "))
+            let hash = transfer.sha256.map { "sha256:\($0)" }
+            fields.append(
+                [who, transfer.reason.map(PlainText.brief), hash].compactMap { $0 }.joined(separator: ": "))
         } else {
-            fields.append(transfer.waitingText ?? "")
+            fields.append(Self.why(transfer, isRunning: isRunning))
         }
-        fields.append(PlainText.escaped(transfer.name))
+        fields.append(PlainText.brief(transfer.name))
         return fields.joined(separator: "\t")
+    }
+
+    /// Why nothing moves; where no sxfile is at work, that.
+    private static func why(_ transfer: Transfer, isRunning: Bool) -> String {
+        let text = transfer.waitingText ?? ""
+        guard !isRunning, !transfer.isFinished, !transfer.waitsForUser else { return text }
+        switch (transfer.state, transfer.waiting) {
+        case (_, .relayDown): return "relay was unreachable: `sxfile resume` tries again"
+        case (_, .relayFull), (_, .space): return text
+        case (.active, _): return "stopped: `sxfile resume` goes on with it"
+        default: return text
+        }
     }
 }

@@ -16,7 +16,7 @@ extension Transfer {
     /// What to report when it ended without being complete; nil while it goes on, and when it is complete.
     var endedFailure: CommandFailure? {
         guard isFinished, outcome != .done else { return nil }
-        let why = reason.map { ": \($0)" } ?? ""
+        let why = reason.map { ": \(PlainText.brief($0))" } ?? ""
         let who = endedBy == .peer ? peer : "you"
         switch state {
         case .declined: return CommandFailure(.cancelled, "\(who) declined transfer \(id)\(why)", code: "declined")
@@ -33,7 +33,7 @@ extension Transfer {
     var pausedFailure: CommandFailure {
         guard waiting == .space else { return .queued(queuedText) }
         return CommandFailure(
-            .destination, "transfer \(id) waits for space for \(path ?? name)",
+            .destination, "transfer \(id) waits for space for \(path ?? PlainText.brief(name))",
             hint: "make room there: `sxfile resume` goes on with it")
     }
 
@@ -46,10 +46,11 @@ extension Transfer {
     /// What is said when it is done, or as far as `--no-wait` waits.
     var doneText: String {
         switch (direction, state) {
-        case (.send, .complete): "\(peer) has \(name)"
-        case (.send, _): "the offer of \(name) is with the relay; `sxfile resume` goes on with it"
-        case (.receive, .complete): "\(name) from \(peer) is complete"
-        case (.receive, _): "the acceptance of \(name) is with the relay; `sxfile resume` goes on with it"
+        case (.send, .complete): "\(peer) has \(PlainText.brief(name))"
+        case (.send, _): "the offer of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
+        case (.receive, .complete): "\(PlainText.brief(name)) from \(peer) is complete"
+        case (.receive, _):
+            "the acceptance of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
         }
     }
 }

@@ -46,6 +46,12 @@ final class Console: Sendable {
     /// Whether anything watches progress.
     var followsProgress: Bool { drawsProgress || style.isJSON }
 
+    /// How wide the terminal is at this moment.
+    var columns: Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
+    }
+
     /// A line of the result, as it is: escape peer text before. Nothing with `--json`.
     func result(_ text: String) {
         guard !style.isJSON else { return }
@@ -64,6 +70,15 @@ final class Console: Sendable {
         guard !style.isQuiet else { return }
         put(PlainText.escaped(text) + "\n", to: STDERR_FILENO)
     }
+
+    /// A question: the answer is typed behind it.
+    func ask(_ text: String) { put(PlainText.escaped(text) + " ", to: STDERR_FILENO) }
+
+    /// Ends the line of an answer that was not shown.
+    func endAnswer() { put("\n", to: STDERR_FILENO) }
+
+    /// Lines drawn for a person, with their own control sequences; also with `-q`, for they were asked for.
+    func show(_ lines: [String]) { put(lines.map { $0 + "\n" }.joined(), to: STDERR_FILENO) }
 
     /// A remark that only `-v` or a terminal gets: cron stays silent.
     func detail(_ text: String) {
@@ -93,14 +108,13 @@ final class Console: Sendable {
     /// Draws `text` over the line drawn before; only on a terminal.
     func draw(_ text: String) {
         guard drawsProgress else { return }
-        var size = winsize()
-        let columns = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
-        let cut = String(PlainText.escaped(text).prefix(columns - 1))
+        let cut = PlainText.cut(PlainText.escaped(text), to: columns - 1)
+        let width = PlainText.columns(of: cut)
         line.withLock { line in
-            let padding = isDumb ? String(repeating: " ", count: max(0, line.width - cut.count)) : "\u{1b}[K"
+            let padding = isDumb ? String(repeating: " ", count: max(0, line.width - width)) : "\u{1b}[K"
             write("\r" + cut + padding, to: STDERR_FILENO)
             line.isDrawn = true
-            line.width = cut.count
+            line.width = width
         }
     }
 

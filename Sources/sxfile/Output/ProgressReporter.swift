@@ -1,12 +1,18 @@
 import Engine
+import Glibc
 import Guarding
 
 /// Shows how far transfers are while a command waits: a line on a terminal, objects with `--json`, nothing elsewhere. At most
-/// ten a second.
+/// ten a second, on a terminal at least two.
 final class ProgressReporter: Sendable {
     private struct State {
         var transfers: [Int64: Transfer] = [:]
+        /// When the row of each last changed in what is shown.
+        var changed: [Int64: ContinuousClock.Instant] = [:]
+        /// When an event of each came last: rows are behind the events while something moves.
+        var heard: [Int64: ContinuousClock.Instant] = [:]
         var shown: [Int64: ProgressEvent] = [:]
+        var done: Set<Int64> = []
         var last: ContinuousClock.Instant?
         var isOver = false
     }
@@ -14,11 +20,22 @@ final class ProgressReporter: Sendable {
     private static let interval: Duration = .milliseconds(100)
     private let console: Console
     private let profile: Profile
+    private let idle: String
+    private let followsAll: Bool
     private let state = Guarded(State())
+    private let line = Guarded<LiveLine?>(nil)
 
-    init(console: Console, profile: Profile) {
+    /// - Parameters:
+    ///   - idle: what a terminal is told while no transfer is there to be shown.
+    ///   - followsAll: whether a terminal is shown everything unfinished, also what nothing happens to.
+    init(console: Console, profile: Profile, idle: String = "asking the relays", followsAll: Bool = false) {
         self.console = console
         self.profile = profile
+        self.idle = idle
+        self.followsAll = followsAll
+        line.withLock { line in
+            line = LiveLine(console) { [weak self] width, seconds in self?.redrawn(width, seconds) }
+        }
     }
 
     /// What the engine says.
@@ -28,7 +45,7 @@ final class ProgressReporter: Sendable {
             guard !state.isOver else { return }
             let row = state.transfers[event.transfer] ?? (try? profile.transfer(id: event.transfer)) ?? nil
             guard let row else { return }
-            state.transfers[event.transfer] = row
+            state.heard[event.transfer] = .now
             show(row.updated(by: event), &state)
         }
     }
@@ -39,9 +56,11 @@ final class ProgressReporter: Sendable {
         state.withLock { state in
             guard !state.isOver, !transfer.state.isEnded else { return }
             let shown = state.shown[transfer.id]
-            state.transfers[transfer.id] = transfer
             // Rows are behind the events while something moves.
-            if let shown, shown.state == transfer.state, shown.waiting == transfer.waiting { return }
+            if let shown, shown.state == transfer.state, shown.waiting == transfer.waiting {
+                state.transfers[transfer.id]?.retryAt = transfer.retryAt
+                return
+            }
             show(transfer, &state)
         }
     }
@@ -49,39 +68,67 @@ final class ProgressReporter: Sendable {
     /// Nothing more is shown.
     func end() {
         state.withLock { $0.isOver = true }
+        line.withLock { line in
+            line?.end()
+            line = nil
+        }
         console.clearLine()
     }
 
     private func show(_ transfer: Transfer, _ state: inout State) {
         let now = ContinuousClock.now
+        let before = state.transfers[transfer.id]
+        if before?.transferred != transfer.transferred || before?.state != transfer.state
+            || before?.waiting != transfer.waiting
+        {
+            state.changed[transfer.id] = now
+        }
+        if transfer.isFinished {
+            state.transfers[transfer.id] = nil
+            if transfer.state == .complete { state.done.insert(transfer.id) }
+        } else {
+            state.transfers[transfer.id] = transfer
+        }
         if let last = state.last, now - last < Self.interval { return }
         state.last = now
         state.shown[transfer.id] = ProgressEvent(transfer)
         if console.style.isJSON {
             console.json("progress", transfer.jsonMembers)
-        } else {
-            console.draw(Self.line(transfer))
+        } else if let line = Self.line(state, console.columns - 1, now) {
+            console.draw(line)
         }
     }
 
-    /// Percent, bytes, rate, time left, state, lane, and what it waits for.
-    static func line(_ transfer: Transfer) -> String {
-        var fields = ["[\(transfer.id)]"]
-        if let size = transfer.size {
-            fields.append("\(Quantity.percent(transfer.transferred, of: size))%")
-            fields.append("\(Quantity.size(transfer.transferred)) of \(Quantity.size(size))")
-        } else {
-            fields.append(Quantity.size(transfer.transferred))
+    /// What a tick draws: the clocks in it go on by themselves.
+    private func redrawn(_ width: Int, _ seconds: UInt64) -> String? {
+        state.withLock { state in
+            guard !state.isOver else { return nil }
+            if followsAll { refresh(&state) }
+            return Self.line(state, width, .now) ?? LiveLine.text(idle, seconds, width)
         }
-        if let rate = transfer.bytesPerSecond, transfer.state == .active {
-            fields.append("\(Quantity.size(rate))/s")
-            if rate > 0, let size = transfer.size, size > transfer.transferred {
-                fields.append("\(Quantity.clock((size - transfer.transferred - 1) / rate + 1)) left")
+    }
+
+    /// What the rows say of transfers that no event tells of.
+    private func refresh(_ state: inout State) {
+        guard let rows = try? profile.transfers(.unfinished) else { return }
+        let open = Set(rows.map(\.id))
+        state.transfers = state.transfers.filter { open.contains($0.key) }
+        for row in rows where !row.waitsForUser {
+            if let heard = state.heard[row.id], .now - heard < .seconds(2) { continue }
+            let known = state.transfers[row.id]
+            if known?.state != row.state || known?.waiting != row.waiting { state.changed[row.id] = .now }
+            state.transfers[row.id] = row
+        }
+    }
+
+    private static func line(_ state: State, _ width: Int, _ now: ContinuousClock.Instant) -> String? {
+        let rows = state.transfers.values.filter { !($0.direction == .receive && $0.state == .offered) }
+            .sorted { $0.id < $1.id }
+            .map { transfer in
+                let still = state.changed[transfer.id].map { (now - $0).components.seconds } ?? 0
+                return ProgressLine.Row(transfer: transfer, stillFor: UInt64(max(0, still)))
             }
-        }
-        fields.append(transfer.state.rawValue)
-        if let lane = transfer.lane { fields.append(lane) }
-        if let waiting = transfer.waitingText { fields.append(waiting) }
-        return fields.joined(separator: "  ")
+        guard !rows.isEmpty else { return nil }
+        return ProgressLine.text(rows, done: state.done.count, width: width, now: Int64(time(nil)))
     }
 }

@@ -1,4 +1,5 @@
 import Engine
+import Glibc
 
 extension Transfer {
     /// The members of a `transfer` (or `progress`) object.
@@ -10,7 +11,10 @@ extension Transfer {
             ("filesDone", .number(state == .complete ? 1 : 0)), ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
-            ("by", .optional(endedBy?.rawValue)), ("members", .null),
+            ("by", .optional(endedBy?.rawValue)), ("members", .null), ("sha256", .optional(sha256)),
+            ("retryAt", .optional(waiting == .relayDown ? retryAt.map(Quantity.timestamp) : nil)),
+            ("retryOf", retryOf.map { .number($0) } ?? .null),
+            ("expiresAt", .optional(expiresAt.map(Quantity.timestamp))),
             ("createdAt", .string(Quantity.timestamp(createdAt))),
             ("updatedAt", .string(Quantity.timestamp(updatedAt))),
         ]
@@ -29,13 +33,33 @@ extension Transfer {
     }
 
     /// What it waits for, in words; nil if for nothing.
-    var waitingText: String? {
+    var waitingText: String? { waitingText(now: Int64(time(nil))) }
+
+    /// What it waits for at `now`, in Unix seconds.
+    func waitingText(now: Int64) -> String? {
         switch waiting {
         case nil: nil
-        case .peer: direction == .receive && state == .offered ? nil : "waiting for \(peer)"
+        case .peer: waitingForPeer
+        case .paused: "paused by you: `sxfile resume \(id)` lets it go on"
         case .relayFull: "relay is full, \(Quantity.percent(transferred, of: size ?? 0)) % waits for \(peer)"
-        case .relayDown: "waiting for the relay"
+        case .relayDown: relayText(now: now)
         case .space: "waiting for space"
+        }
+    }
+}
+
+extension Transfer {
+    private func relayText(now: Int64) -> String {
+        guard let retryAt else { return "relay unreachable" }
+        return retryAt > now ? "relay unreachable, next try in \(retryAt - now) s" : "relay unreachable, trying now"
+    }
+
+    private var waitingForPeer: String? {
+        switch (direction, state) {
+        case (.receive, .offered): nil
+        case (.send, .offered): "waiting for \(peer) to accept"
+        case (.receive, _) where isAsking: "waiting for \(peer) to offer it again"
+        default: "waiting for \(peer) to come on line"
         }
     }
 }
@@ -50,7 +74,10 @@ extension TextMessage {
 extension Contact {
     /// The members of a `contact` object.
     var jsonMembers: [(String, JSONText)] {
-        [("name", .string(name)), ("state", .string(state.rawValue)), ("verified", .bool(isVerified))]
-            + (reason.map { [("reason", .string($0))] } ?? [])
+        [
+            ("name", .string(name)), ("state", .string(state.rawValue)), ("verified", .bool(isVerified)),
+            ("reason", .optional(reason)), ("accept", .string(policy.isAlways ? "always" : "ask")),
+            ("max", .bytes(policy.limit)), ("dir", .optional(policy.directory)),
+        ]
     }
 }

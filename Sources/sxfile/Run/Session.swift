@@ -26,8 +26,18 @@ struct Session: Sendable {
     }
 
     /// The profile that the options and the environment name.
-    func openProfile() throws(EngineError) -> Profile {
-        try Profile.open(name: profileName, environment: environment)
+    /// - Parameter limitRate: what `--limit-rate` says.
+    func openProfile(limitRate: String? = nil) throws(EngineError) -> Profile {
+        var options: [Setting: String] = [:]
+        options[.limitRate] = limitRate
+        let profile = try Profile.open(name: profileName, environment: environment, options: options)
+        if limitRate != nil, EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning {
+            console.complain(
+                "warning",
+                "another sxfile is at work for this profile and keeps its own rate; "
+                    + "`sxfile config set limit-rate` changes it", color: 33)
+        }
+        return profile
     }
 
     /// The user's home directory.
@@ -47,7 +57,7 @@ struct Session: Sendable {
         return EngineHost(profile: profile, logger: logger)
     }
 
-    private static func environment() -> [String: String] {
+    static func environment() -> [String: String] {
         var environment: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {

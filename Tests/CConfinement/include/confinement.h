@@ -9,3 +9,5 @@ int confined_lift_file_size(pid_t process);
 // up and not be used.
 int confined_spawn(int only_enter, int code, pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,
     const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]);
+// A terminal of so many columns: the descriptor of its other end, and the path that a process opens. -1 with errno.
+int confined_open_terminal(int columns, char *path, size_t size);

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// What a finished command said.
-struct CommandResult: Sendable {
+struct CommandResult: Equatable, Sendable {
     var status: Int32
     var output: String
     var errors: String
@@ -34,7 +34,7 @@ final class ChildProcess: Sendable {
     /// Starts `program` with an environment of its own, no blocked and no ignored signals.
     init(
         _ program: String, _ words: [String], environment: [String], input: String?, scratch: String,
-        refusal: RingRefusal? = nil
+        refusal: RingRefusal? = nil, terminal: String? = nil
     ) throws {
         self.words = words
         let number = Int.random(in: 0..<Int.max)
@@ -45,9 +45,15 @@ final class ChildProcess: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, input == nil ? "/dev/null" : inputPath, O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        if let terminal {
+            for stream in 0...2 as ClosedRange<Int32> {
+                posix_spawn_file_actions_addopen(&actions, stream, terminal, O_RDWR | O_NOCTTY, 0)
+            }
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, input == nil ? "/dev/null" : inputPath, O_RDONLY, 0)
+            posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+            posix_spawn_file_actions_addopen(&actions, 2, errorPath, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        }
         // Nothing else of this process is its business.
         confined_close_from(&actions, 3)
         var attributes = posix_spawnattr_t()

@@ -16,14 +16,16 @@ final class Stage {
     private var children: [ChildProcess] = []
 
     /// Starts a relay, unless told not to.
-    init(withRelay: Bool = true, quota: String? = nil, network: Namespaces? = nil) async throws {
+    init(
+        withRelay: Bool = true, quota: String? = nil, options: [String] = [], network: Namespaces? = nil
+    ) async throws {
         self.network = network
         program = try Self.findProgram()
         var template = Array("/tmp/sxfile-test-XXXXXX".utf8CString)
         try #require(mkdtemp(&template) != nil)
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         mkdir(directory + "/scratch", 0o700)
-        if withRelay { try await startRelay(quota: quota) }
+        if withRelay { try await startRelay(quota: quota, options: options) }
     }
 
     deinit {
@@ -32,8 +34,8 @@ final class Stage {
     }
 
     /// Starts the relay, the second time at the same port with the same data.
-    func startRelay(quota: String? = nil, limit: String? = nil) async throws {
-        if quota == nil, limit == nil, let server = getenv("SXFILE_TEST_SERVER") {
+    func startRelay(quota: String? = nil, limit: String? = nil, options: [String] = []) async throws {
+        if quota == nil, limit == nil, options.isEmpty, let server = getenv("SXFILE_TEST_SERVER") {
             let isRestart = !address.isEmpty
             address = String(cString: server)
             if isRestart, let command = getenv("SXFILE_TEST_SERVER_RESTART") { try #require(system(command) == 0) }
@@ -42,6 +44,7 @@ final class Stage {
         let host = network == nil ? "127.0.0.1" : Namespaces.relayAddress
         var words = ["relay", "--listen", "\(host):\(port)", "--data", directory + "/relay"]
         if let quota { words += ["--quota", quota] }
+        words += options
         let relay = try start(words, home: "operator", limit: limit)
         address = try await relay.firstLine()
         port = Int(address.split(separator: ":").last ?? "") ?? 0
@@ -78,7 +81,7 @@ final class Stage {
     /// Starts a command in the home `home`; `limit` is what `ulimit` is told before.
     func start(
         _ words: [String], home: String, input: String? = nil, environment: [String] = [], limit: String? = nil,
-        refusal: RingRefusal? = nil
+        refusal: RingRefusal? = nil, terminal: String? = nil
     ) throws -> ChildProcess {
         let path = directory + "/" + home
         let command = network.map { $0.command(in: home) + [program] + words } ?? [program] + words
@@ -87,7 +90,7 @@ final class Stage {
         let child = try ChildProcess(
             all[0], Array(all.dropFirst()),
             environment: ["SXFILE_HOME=\(path)/profile", "HOME=\(path)", "PATH=/usr/bin:/bin"] + environment,
-            input: input, scratch: directory + "/scratch", refusal: refusal)
+            input: input, scratch: directory + "/scratch", refusal: refusal, terminal: terminal)
         children.append(child)
         return child
     }

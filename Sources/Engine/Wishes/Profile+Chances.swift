@@ -1,0 +1,130 @@
+import AgentLink
+import ChunkIO
+import Database
+import GRDB
+import SystemPackage
+import TransferCore
+
+/// Second chances, and pauses. Each wish is one transaction; the engine carries it out.
+extension Profile {
+    // MARK: - Pausing
+
+    /// Holds transfers: nothing of them moves until `requestUnpause`. Repeated, it changes nothing.
+    /// - Throws: `noSuchTransfer`, `wrongState` for what is over.
+    public func requestPause(_ ids: [Int64]) throws(EngineError) { try setPaused(ids, true, "paused") }
+
+    /// Lets transfers go on that were paused. Those that were not are left as they are.
+    /// - Throws: `noSuchTransfer`, `wrongState` for what is over.
+    public func requestUnpause(_ ids: [Int64]) throws(EngineError) { try setPaused(ids, false, "resumed") }
+
+    private func setPaused(_ ids: [Int64], _ isPaused: Bool, _ word: String) throws(EngineError) {
+        try write { db in
+            for id in ids {
+                var transfer = try Transfer.known(db, id: id)
+                if transfer.isFinished { throw EngineError.wrongState(id, transfer.state, word) }
+                guard transfer.isPaused != isPaused else { continue }
+                transfer.isPaused = isPaused
+                transfer.waiting = nil
+                transfer.bytesPerSecond = nil
+                // Time passes for it as before.
+                try transfer.update(db, now: transfer.updatedAt)
+            }
+        }
+    }
+
+    // MARK: - Again
+
+    /// Offers a file again that did not arrive, as a new transfer.
+    ///
+    /// What the user repeats is what lies at the path now.
+    /// - Throws: `noSuchTransfer`, `wrongState` for what goes on or is complete, `noSuchFile`, `unreadable`, `contactFailed`.
+    public func requestRetry(sending id: Int64) throws(EngineError) -> Transfer {
+        let old = try read { db in try Transfer.known(db, id: id) }
+        try Self.checkRetry(old)
+        guard let path = old.path else { throw .wrongState(id, old.state, "sent again") }
+        let source = try SourceFile(path: path)
+        return try write { db in
+            if let open = try Self.openRetry(db, of: id) { return open }
+            return try Self.insertRetry(db, of: old, source)
+        }
+    }
+
+    /// Asks for a file again that did not arrive: reserves the destination, and records a transfer that is accepted as soon
+    /// as its sender offers it anew.
+    /// - Parameter output: an existing directory, or an exact path; nil is `~/Downloads`.
+    /// - Throws: `noSuchTransfer`, `wrongState`, `destination`, `contactFailed`.
+    public func requestRetry(receiving id: Int64, into output: String? = nil) async throws(EngineError) -> Transfer {
+        let old = try read { db in try Transfer.known(db, id: id) }
+        try Self.checkRetry(old)
+        guard old.offerRef != nil else { throw .wrongState(id, old.state, "asked for again") }
+        if let open = try read({ db in try Self.openRetry(db, of: id) }) {
+            // Its sender was faster: the new offer is here.
+            return open.state == .offered ? try await requestAccept(open.id, into: output) : open
+        }
+        let reservation: Reservation
+        do {
+            let destination = try output.map { try Destination(output: $0) } ?? Destination.downloads()
+            if let size = old.size { try destination.requireSpace(for: Int64(clamping: size)) }
+            reservation = try destination.reserve(FileName(sanitizing: old.name))
+        } catch {
+            throw .destination("\(error)")
+        }
+        do {
+            return try write { db in
+                let contact = try Self.usableContact(db, of: old)
+                var transfer = Transfer(
+                    id: try Meta.nextID(db), direction: .receive, contact: contact, isInline: false, name: old.name,
+                    size: old.size, chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
+                transfer.state = .accepted
+                transfer.waiting = .peer
+                transfer.retryOf = id
+                transfer.destination = reservation.record.text
+                transfer.path = reservation.record.finalPath.string
+                try transfer.insert(db)
+                return transfer
+            }
+        } catch {
+            try? await reservation.discard()
+            throw error
+        }
+    }
+
+    private static func checkRetry(_ transfer: Transfer) throws(EngineError) {
+        guard transfer.isFinished, transfer.state != .complete else {
+            throw .wrongState(transfer.id, transfer.state, "tried again")
+        }
+    }
+
+    /// What repeats `id` already: asked twice, it is done once.
+    static func openRetry(_ db: GRDB.Database, of id: Int64) throws -> Transfer? {
+        try Transfer.fetchAll(db, where: "retryOf = ?", [id]).first { !$0.isFinished }
+    }
+
+    private static func usableContact(_ db: GRDB.Database, of transfer: Transfer) throws -> Contact {
+        guard let contact = try Contact.fetch(db, id: transfer.contact), contact.state != .removed else {
+            throw EngineError.noSuchContact(transfer.peer)
+        }
+        guard contact.state != .failed else {
+            throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
+        }
+        return contact
+    }
+
+    /// A new offer of what `old` was to send. It goes as a file of its own, also where that one was inside a message.
+    static func insertRetry(_ db: GRDB.Database, of old: Transfer, _ source: SourceFile) throws -> Transfer {
+        let contact = try usableContact(db, of: old)
+        var transfer = Transfer(
+            id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false, name: old.name,
+            size: source.size, chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
+        transfer.path = source.path
+        transfer.sourceIdentity = source.identity
+        transfer.mode = source.mode
+        transfer.modifiedAt = source.modifiedAt
+        transfer.retryOf = old.id
+        transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
+        try transfer.insert(db)
+        try db.execute(
+            sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [old.laneWish, transfer.id])
+        return transfer
+    }
+}
