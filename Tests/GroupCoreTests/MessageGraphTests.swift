@@ -4,9 +4,9 @@ import Testing
 
 /// Gaps and forks in the order of a group's messages.
 @Suite struct MessageGraphTests {
-    private let a = MemberID([UInt8](repeating: 1, count: 8))!
-    private let b = MemberID([UInt8](repeating: 2, count: 8))!
-    private let c = MemberID([UInt8](repeating: 3, count: 8))!
+    private let a = memberID([UInt8](repeating: 1, count: 8))
+    private let b = memberID([UInt8](repeating: 2, count: 8))
+    private let c = memberID([UInt8](repeating: 3, count: 8))
 
     private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 

@@ -19,7 +19,7 @@ import Testing
         return world
     }
 
-    private let stranger = MemberID([9, 9, 9, 9, 9, 9, 9, 9])!
+    private let stranger = memberID([9, 9, 9, 9, 9, 9, 9, 9])
     private let links = ["a", "b"]
 
     private func id(_ world: World, _ node: Int) throws -> MemberID { try #require(try world.machine(node)).me.id }

@@ -85,12 +85,12 @@ func expectWhole(_ world: World, _ nodes: [Int]) throws {
                 case .invitee: .confirmed
                 case .prior, .later, .me: .connectedDirectly
                 }
-            #expect(member.status == last, "node \(node) of \(world.ids[member.id]!)")
+            #expect(member.status == last, "node \(node) of \(world.number(of: member.id))")
             // What I send on, the other side has open.
-            let connection = try #require(member.connection, "node \(node) of \(world.ids[member.id]!)")
+            let connection = try #require(member.connection, "node \(node) of \(world.number(of: member.id))")
             let mirror = GroupConnection(
                 member: machine.me.id, introducer: connection.introducer, kind: .group)
-            #expect(world.nodes[world.ids[member.id]!].connections[mirror] == .connected)
+            #expect(world.nodes[world.number(of: member.id)].connections[mirror] == .connected)
         }
         for introduction in machine.introductions.values.flatMap(\.values) {
             #expect(introduction.status == .completed, "node \(node)")

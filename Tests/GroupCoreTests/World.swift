@@ -21,6 +21,12 @@ final class Seeded: RandomNumberGenerator {
     func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
 }
 
+/// A member id of these 8 bytes.
+func memberID(_ bytes: [UInt8]) -> MemberID {
+    guard let id = MemberID(bytes) else { preconditionFailure("a member id has 8 bytes") }
+    return id
+}
+
 /// What goes wrong, in percent of the occasions.
 struct Weather {
     /// A delivery is lost and comes again later.
@@ -93,11 +99,14 @@ struct World {
         nodes[other].contacts[Int64(one)] = nodes[one].profile
     }
 
+    /// The node of a member, for comparing; -1 if there is none.
+    func number(of member: MemberID) -> Int { ids[member] ?? -1 }
+
     func machine(_ node: Int) throws -> GroupMachine? {
         try nodes[node].checkpoint.map { try GroupMachine(checkpoint: $0) }
     }
 
-    mutating func newID() -> MemberID { MemberID(random.bytes(8))! }
+    mutating func newID() -> MemberID { memberID(random.bytes(8)) }
 
     mutating func create(_ node: Int) {
         let machine = GroupMachine(
@@ -207,7 +216,7 @@ struct World {
         case .message(let connection, let bytes):
             let event = try ChatEvent(parsing: bytes[...])
             if stores, case .newMessage(let new) = event, let body = new.parts.compactMap(\.body).last {
-                nodes[node].texts.append("\(ids[connection.member]!):\(String(decoding: body, as: UTF8.self))")
+                nodes[node].texts.append("\(number(of: connection.member)):\(String(decoding: body, as: UTF8.self))")
             }
             try handle(node, .received(connection, event), stores: stores)
         case .contact(let id, let bytes):
