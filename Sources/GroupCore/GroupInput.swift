@@ -14,6 +14,8 @@ public enum GroupWish: Hashable, Sendable {
     case delete
     /// Send to all: content, with the parents that `MessageGraph` gives.
     case send(ChatEvent, parents: [MessageParent])
+    /// Send to one member: the offer of a file. It has a number too, of the same row, for what refers to it.
+    case sendTo(MemberID, ChatEvent)
     /// My profile has changed.
     case profile(Profile)
 }

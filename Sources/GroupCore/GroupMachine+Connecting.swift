@@ -112,7 +112,7 @@ extension GroupMachine {
             raise(member.id, to: .accepted, &step)
             answer = .ok
         case (.group, .memberInfo(let info)) where member.category != .invitee && info.member == member.id:
-            changeProfile(info, of: member, &step)
+            try confirm(info, of: member, &step)
             answer = .memberInfo(me.description)
         case (.direct, .info): answer = .info(me.profile)
         default: throw .wrongMember(expected: member.id)
@@ -131,8 +131,7 @@ extension GroupMachine {
         let phase = member.lines[index][connection.kind]
         guard phase.isUnderWay else { return close(connection, ifNotIn: [.connected], &step) }
         if case .memberInfo(let info) = event {
-            guard info.member == member.id else { throw .wrongMember(expected: member.id) }
-            changeProfile(info, of: member, &step)
+            try confirm(info, of: member, &step)
         }
         members[member.id]?.lines[index][connection.kind] = .connected
         switch connection.kind {
@@ -181,9 +180,12 @@ extension GroupMachine {
         }
     }
 
-    private mutating func changeProfile(
+    /// x.grp.mem.info: the profile is the member's own to say, the role is not.
+    private mutating func confirm(
         _ info: MemberDescription, of member: GroupMember, _ step: inout GroupStep
-    ) {
+    ) throws(GroupRefusal) {
+        guard info.member == member.id else { throw .wrongMember(expected: member.id) }
+        guard info.role == member.role else { throw .wrongRole(member.id, expected: member.role) }
         guard info.profile != member.profile else { return }
         members[member.id]?.profile = info.profile
         step.tell(.profile(member.id, info.profile))

@@ -108,6 +108,10 @@ public struct GroupMachine: Hashable, Sendable {
         case .send(let event, let parents):
             try requireConnected()
             broadcast(event, parents: parents, &step)
+        case .sendTo(let member, let event):
+            guard let connection = members[member]?.connection else { throw .noSuchMember(member) }
+            step.actions.append(.send(connection, GroupMessage(event, id: nextNumber)))
+            nextNumber += 1
         case .profile(let profile):
             guard profile != me.profile else { return }
             me.profile = profile

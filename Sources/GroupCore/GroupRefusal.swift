@@ -24,6 +24,8 @@ public enum GroupRefusal: Error, Hashable, Sendable {
     case unexpected(event: String, from: MemberID)
     /// Who joins is not who was invited.
     case wrongMember(expected: MemberID)
+    /// Who joins says that it has another role than its host said.
+    case wrongRole(MemberID, expected: MemberRole)
     /// `event` belongs on another connection.
     case wrongConnection(event: String, from: MemberID)
     /// x.info.probe.ok from a contact that was not asked for that probe.
@@ -55,6 +57,8 @@ extension GroupRefusal: CustomStringConvertible {
             "\(event) from member \(from.text) about member \(member.text), who is not in the group any more"
         case .unexpected(let event, let from): "\(event) from member \(from.text) out of turn"
         case .wrongMember(let expected): "somebody else than member \(expected.text) joins in that member's place"
+        case .wrongRole(let member, let expected):
+            "member \(member.text) does not say that its role is \(expected.rawValue), as its host did"
         case .wrongConnection(let event, let from): "\(event) from member \(from.text) on the wrong connection"
         case .unproven(let contact): "contact \(contact) confirms a probe that it was not asked for"
         case .tooManyMembers(let limit): "a group has at most \(limit) members"

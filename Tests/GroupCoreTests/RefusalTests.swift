@@ -20,7 +20,6 @@ import Testing
     }
 
     private let stranger = memberID([9, 9, 9, 9, 9, 9, 9, 9])
-    private let links = ["a", "b"]
 
     private func id(_ world: World, _ node: Int) throws -> MemberID { try #require(try world.machine(node)).me.id }
 
@@ -191,10 +190,25 @@ import Testing
         try expectWhole(world, Array(0..<5))
     }
 
+    @Test func anotherRoleThanTheHostSaid() throws {
+        var world = try world()
+        try world.invite(4, by: 0)
+        // Up to the invitations that 4 has sent for 1.
+        let member = try id(world, 1)
+        while try world.machine(4)?.members[member]?.status != .sentInvitation { _ = try world.step(orderly: true) }
+        let connection = GroupConnection(member: member, introducer: try id(world, 0), kind: .group)
+        try expect(
+            .wrongRole(member, expected: .admin), world, 4, .confirmation(connection, .memberInfo(someone(member))))
+        try expect(
+            .wrongMember(expected: member), world, 4, .confirmation(connection, .memberInfo(someone(stranger))))
+    }
+
     @Test func theContactIsIn() throws {
         let world = try world()
         let again = GroupWish.invite(contact: 1, profile: World.profile(1), role: .member, member: stranger)
         try expect(.alreadyMember(id(world, 1)), world, 0, .wish(again))
+        try expect(.noSuchMember(stranger), world, 0, .wish(.sendTo(stranger, .ok)))
+        try expect(.noSuchMember(stranger), world, 0, .wish(.remove(stranger)))
     }
 
     @Test func whoIsGoneStaysGone() throws {
