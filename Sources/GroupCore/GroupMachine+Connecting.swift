@@ -138,8 +138,8 @@ extension GroupMachine {
         case .group where member.active == nil:
             members[member.id]?.active = connection.introducer
             becameConnected(member.id, isMine: member.lines[index].isMine, &step)
-        case .group: confirmToIntroducers(member.id, &step)
-        case .direct: break
+        // A second connection with the member is listened on only.
+        case .group, .direct: break
         }
         if members[member.id]?.isConnected == true, members[member.id]?.directConnection != nil {
             raise(member.id, to: .connectedDirectly, &step)

@@ -46,6 +46,32 @@ import Testing
         }
     }
 
+    /// 0 removes 2 when 3, whom 1 has just invited, is connected to 2, but not yet to 0: nobody else can tell 3.
+    @Test func whoIsConnectedLaterHearsOfRemovals() throws {
+        var found = 0
+        for seed in 0..<200 as Range<UInt64> {
+            var world = World(seed: seed)
+            world.add(4)
+            world.create(0)
+            try world.invite(1, by: 0, role: .admin)
+            try world.settle()
+            let removed = try world.invite(2, by: 0)
+            try world.settle()
+            let new = try world.invite(3, by: 1)
+            func isMoment() throws -> Bool {
+                let isKnown = try world.machine(1)?.introductions[new]?[removed]?.status == .completed
+                return try isKnown && world.machine(0)?.members[new]?.isConnected == false
+            }
+            while try !isMoment(), try world.step(orderly: false) {}
+            guard try isMoment() else { continue }
+            found += 1
+            try world.wish(0, .remove(removed))
+            try world.settleAtRandom()
+            try expectWhole(world, [0, 1, 3])
+        }
+        #expect(found > 0)
+    }
+
     /// Whoever may invites whom is not in yet, at any time.
     private func form(_ world: inout World, count: Int) throws {
         var outside = Array(1..<count)
