@@ -78,6 +78,24 @@ import Testing
         #expect(graph.missing.isEmpty)
     }
 
+    /// As it travels: the parents stand in x.dag, and are part of what is hashed.
+    @Test func onTheWire() throws {
+        var (mine, theirs) = (MessageGraph(), MessageGraph())
+        for number in 1...3 as ClosedRange<Int64> {
+            let text = ChatEvent.newMessage(NewMessage(text: "\(number)"))
+            let sent = try GroupMessage(text, id: number, parents: mine.parents).message().encoded()
+            let message = try ChatMessage(parsing: sent)
+            #expect(message.parents == mine.parents)
+            for findings in [
+                mine.record(from: a, number: UInt64(number), parents: mine.parents, message: sent),
+                theirs.record(from: a, number: UInt64(number), parents: message.parents, message: sent),
+            ] {
+                #expect(findings.isEmpty)
+            }
+            #expect(mine == theirs)
+        }
+    }
+
     @Test func onlySoManyAreKept() throws {
         var graph = MessageGraph()
         for number in 1...UInt64(MessageGraph.window * 2) {
