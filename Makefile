@@ -33,7 +33,8 @@ SECTION ?=
 OPTIONS ?=
 
 # What `make fuzz` runs, and how long each.
-FUZZ_TARGETS := chat json ranges text toml block command hello link agent envelope ratchet sending receiving certificate
+FUZZ_TARGETS := chat json ranges text toml block command hello link agent envelope ratchet sending receiving manifest \
+  certificate
 SECONDS ?= 60
 # lld, because gold does not link what the sanitizers add.
 FUZZ_BUILD := $(SWIFT) build -c release --package-path Fuzz -Xswiftc -enable-testing \

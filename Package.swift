@@ -80,7 +80,7 @@ let package = Package(
         // Edges: sockets, disks, the database.
         library("RateLimit", ["Guarding"]),
         library("TLSTransport", ["COpenSSL", "Guarding", "Primitives", "RateLimit", nioCore, nioPosix]),
-        library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "WireFormat", system]),
+        library("ChunkIO", ["CLiburing", "Guarding", "Primitives", "TransferCore", "WireFormat", system]),
         library("DirectLane", ["CLinux", "COpenSSL", "ChunkIO", "Guarding", "Primitives", "RateLimit"]),
         library("Database", [grdb, system]),
         library(
@@ -115,7 +115,8 @@ let package = Package(
             name: "sxfile",
             dependencies: [
                 "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "Primitives", "QRCode",
-                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", nioCore, nioPosix, logging, system,
+                "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", "TransferCore", nioCore, nioPosix, logging,
+                system,
                 arguments,
             ],
             swiftSettings: strict),
@@ -131,7 +132,7 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("GroupCoreTests", ["GroupCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
-        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", system]),
+        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", "TransferCore", system]),
         tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(

@@ -503,14 +503,17 @@ _sxfile_import() {
 
 _sxfile_send() {
     repeating_flags=()
-    non_repeating_flags=(--no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
-    repeating_options=()
+    non_repeating_flags=(-n --dry-run --no-wait --inline --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=(--exclude)
     non_repeating_options=(-m --name --timeout --lane --expires --preview --limit-rate --profile)
     __sxfile_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '-m')
+        return
+        ;;
+    '--exclude')
         return
         ;;
     '--name')
@@ -553,13 +556,16 @@ _sxfile_send() {
 
 _sxfile_inbox() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    non_repeating_flags=(--full --json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--timeout --profile)
     __sxfile_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--timeout')
+        return
+        ;;
     '--profile')
         return
         ;;

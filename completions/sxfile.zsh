@@ -56,7 +56,7 @@ _sxfile() {
             'contacts:List and care for contacts.'
             'export:Write the profile to a file that only a passphrase opens.'
             'import:Make a profile from what `export` wrote.'
-            'send:Offer a file to a contact, and send it once accepted.'
+            'send:Offer files or a folder to a contact, and send them once accepted.'
             'inbox:Show offers and messages that wait.'
             'accept:Accept offers, and receive the files.'
             'decline:Decline an offer; after acceptance, cancel it.'
@@ -369,6 +369,8 @@ _sxfile_send() {
         ':contact:{__sxfile_custom_complete ---completion send -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '*:paths:_files'
         '-m[A message to go with it.]:text:'
+        '*--exclude[Leave out what has this name, or path below the folder; may be repeated.]:pattern:'
+        '(-n --dry-run)'{-n,--dry-run}'[Only show what would be sent.]'
         '--name[The name that the recipient sees.]:name:'
         '--no-wait[Leave when the offer is with the relay.]'
         '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
@@ -394,6 +396,8 @@ _sxfile_inbox() {
     local -i ret=1
     local -ar arg_specs=(
         ':id:{__sxfile_custom_complete ---completion inbox -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--full[Of a folder the whole list, fetched from its sender.]'
+        '--timeout[With --full\: wait at most that long (30s, 5m, 2h).]:duration:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'

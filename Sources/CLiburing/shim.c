@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -57,6 +58,55 @@ int sxfile_open_beneath(int directory, const char *name, int flags, uint32_t mod
         return -errno;
     }
     return -EAGAIN;
+}
+
+// One component after the other, none of them a symlink.
+static int walk_beneath(int directory, const char *path, int flags) {
+    int at = dup(directory);
+    if (at < 0) return -errno;
+    while (1) {
+        size_t length = strcspn(path, "/");
+        char name[256];
+        if (length == 0 || length >= sizeof name) {
+            close(at);
+            return length == 0 ? -EINVAL : -ENAMETOOLONG;
+        }
+        memcpy(name, path, length);
+        name[length] = 0;
+        int is_last = path[length] == 0;
+        int how = is_last ? flags : O_PATH | O_DIRECTORY;
+        int next = strcmp(name, "..") == 0 ? (errno = EXDEV, -1) : openat(at, name, how | O_NOFOLLOW | O_CLOEXEC);
+        int code = errno;
+        close(at);
+        if (next < 0) return -code;
+        if (is_last) return next;
+        at = next;
+        path += length + 1;
+    }
+}
+
+int sxfile_open_path_beneath(int directory, const char *path, int flags) {
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    for (int attempt = 0; attempt < 16; attempt++) {
+        long descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
+        if (descriptor >= 0) return (int)descriptor;
+        if (errno == EAGAIN || errno == EINTR) continue;
+        if (errno == ENOSYS || errno == EPERM) return walk_beneath(directory, path, flags);
+        return -errno;
+    }
+    return -EAGAIN;
+}
+
+int sxfile_sync_file_system(int descriptor) {
+    return syncfs(descriptor) == 0 ? 0 : -errno;
+}
+
+int sxfile_punch_hole(int descriptor, int64_t offset, int64_t length) {
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return fallocate(descriptor, mode, offset, length) == 0 ? 0 : -errno;
 }
 
 int sxfile_rename(int directory, const char *from, const char *to, unsigned flags) {

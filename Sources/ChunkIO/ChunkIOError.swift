@@ -13,6 +13,10 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     case sourceShrank(FilePath, expected: Int64, got: Int64)
     /// The file to be sent was deleted since it was offered.
     case sourceVanished(FilePath)
+    /// What comes through a pipe ended before its end: whoever brought it is gone.
+    case inputCutOff
+    /// What came through a pipe was let go, as the recipient had it, and is asked for again.
+    case inputForgotten
 
     /// The file system is full.
     case noSpace(FilePath)
@@ -50,6 +54,8 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     case deviceFailed(FilePath)
     /// The process or the machine has no file descriptor left.
     case tooManyOpenFiles
+    /// The list of a folder is not the one that was offered, or cannot be followed: what is wrong with it.
+    case listRefused(String)
     /// A stored reservation or identity cannot be read.
     case damagedRecord
     /// Any other refusal: the operation and its errno.
@@ -70,12 +76,14 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     /// What a caller does about it.
     public var category: Category {
         switch self {
-        case .sourceMissing, .sourceNotRegular, .sourceChanged, .sourceShrank, .sourceVanished: .source
+        case .sourceMissing, .sourceNotRegular, .sourceChanged, .sourceShrank, .sourceVanished, .inputCutOff,
+            .inputForgotten:
+            .source
         case .noSpace, .notEnoughSpace, .quotaExceeded: .space
         case .directoryMissing, .notADirectory, .directoryChanged, .nameTaken, .nameInvalid, .partialMissing,
             .partialReplaced, .partialWrongSize, .discarded, .fileTooLarge, .readOnly, .permissionDenied:
             .destination
-        case .deviceFailed, .tooManyOpenFiles, .damagedRecord, .system: .local
+        case .deviceFailed, .tooManyOpenFiles, .listRefused, .damagedRecord, .system: .local
         }
     }
 
@@ -105,6 +113,8 @@ extension ChunkIOError: CustomStringConvertible {
         case .sourceShrank(let path, let expected, let got):
             "\(shown(path)) shrank from \(expected) to \(got) bytes since it was offered"
         case .sourceVanished(let path): "\(shown(path)) was deleted since it was offered"
+        case .inputCutOff: "standard input was cut off before its end"
+        case .inputForgotten: "a part of standard input is asked for again that is not kept any more"
         case .noSpace(let path): "no space left for \(shown(path))"
         case .notEnoughSpace(let path, let needed, let available):
             "\(shown(path)) has \(available) bytes free, \(needed) are needed"
@@ -124,6 +134,7 @@ extension ChunkIOError: CustomStringConvertible {
         case .permissionDenied(let path): "no permission for \(shown(path))"
         case .deviceFailed(let path): "the device of \(shown(path)) reports an error"
         case .tooManyOpenFiles: "too many files are open"
+        case .listRefused(let what): what
         case .damagedRecord: "a stored record about a file is damaged"
         case .system(let operation, let path, let errno):
             "cannot \(operation) \(shown(path)): \(Errno(rawValue: errno))"

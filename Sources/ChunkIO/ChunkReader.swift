@@ -160,7 +160,7 @@ public final class ChunkReader: Sendable {
 }
 
 /// Chunks asked for before the caller does.
-private struct ReadAhead {
+struct ReadAhead {
     static let chunkLimit = 4
     static let byteLimit = 2 << 20
 
@@ -205,7 +205,7 @@ private struct ReadAhead {
 }
 
 /// A read under way, for which one caller will wait, or nobody.
-private final class Pending: Sendable {
+final class Pending: Sendable {
     typealias Outcome = Result<IOOutput, ChunkIOError>
 
     private enum State {

@@ -29,7 +29,7 @@ public struct FileName: Hashable, Sendable {
         self.init(checked: bytes)
     }
 
-    private init(checked bytes: [UInt8]) {
+    init(checked bytes: [UInt8]) {
         self.bytes = bytes
     }
 

@@ -121,7 +121,7 @@ final class PosixEngine: IOEngine {
 }
 
 /// A thread that runs jobs in order.
-private final class WorkerThread: Sendable {
+final class WorkerThread: Sendable {
     private struct Queue {
         var jobs: [@Sendable () -> Void] = []
         var isStopping = false

@@ -218,10 +218,10 @@ extension Reservation {
 private let renameNoReplace: UInt32 = 1 << 0
 private let renameExchange: UInt32 = 1 << 1
 /// UTIME_OMIT, whose macro is not imported.
-private let omittedTime = (1 << 30) - 2
+let omittedTime = (1 << 30) - 2
 
 /// The process's umask, which `umask(2)` cannot tell without changing it for all threads.
-private func currentFileModeMask() -> UInt32 {
+func currentFileModeMask() -> UInt32 {
     for line in readSmallFile("/proc/self/status").split(separator: "\n") where line.hasPrefix("Umask:") {
         return UInt32(line.dropFirst("Umask:".count).filter { !$0.isWhitespace }, radix: 8) ?? 0o077
     }

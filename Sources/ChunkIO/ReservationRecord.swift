@@ -20,13 +20,14 @@ public struct ReservationRecord: Equatable, Sendable {
     /// The reserved path; the file is there once the transfer is complete, unless the name was taken meanwhile.
     public var finalPath: FilePath { finalName.path(in: directory) }
 
+    /// Where the bytes are until then.
+    public var partialPath: FilePath { partialName.path(in: directory) }
+
     var isSameBoot: Bool { !boot.isEmpty && boot == currentBootIdentifier() }
 
     /// One line of printable ASCII.
     public var text: String {
-        let identities = [directoryIdentity, reservedIdentity, partialIdentity].map {
-            "\($0.device):\($0.inode):\($0.born)"
-        }
+        let identities = [directoryIdentity, reservedIdentity, partialIdentity].map(\.text)
         let names = [finalName.bytes, partialName.bytes, directory.platformBytes].map(escaped)
         let fields = ["1", boot.isEmpty ? "-" : boot, isMarked ? "1" : "0"] + identities + names
         return fields.joined(separator: " ")
@@ -69,7 +70,9 @@ public struct ReservationRecord: Equatable, Sendable {
 }
 
 extension FileIdentity {
-    fileprivate init?(text: Substring) {
+    var text: String { "\(device):\(inode):\(born)" }
+
+    init?(text: Substring) {
         let fields = text.split(separator: ":", omittingEmptySubsequences: false)
         guard fields.count == 3, let device = UInt64(fields[0]), let inode = UInt64(fields[1]),
             let born = Int64(fields[2])
@@ -79,13 +82,13 @@ extension FileIdentity {
 }
 
 extension FilePath {
-    fileprivate var platformBytes: [UInt8] {
+    var platformBytes: [UInt8] {
         withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
     }
 }
 
 /// Percent-encoding of everything but printable ASCII without space and `%`.
-private func escaped(_ bytes: [UInt8]) -> String {
+func escaped(_ bytes: [UInt8]) -> String {
     var text = ""
     for byte in bytes {
         if (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "%") {
@@ -97,7 +100,7 @@ private func escaped(_ bytes: [UInt8]) -> String {
     return text
 }
 
-private func unescaped(_ text: Substring) -> [UInt8]? {
+func unescaped(_ text: Substring) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]
     while let byte = rest.popFirst() {

@@ -7,11 +7,36 @@ enum Schema {
         migrator.registerMigration("v1") { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("folders") { db in
+            try db.execute(sql: folders)
+        }
         migrator.registerMigration("chances") { db in
             try db.execute(sql: chances)
         }
         return migrator
     }
+
+    private static let folders = """
+        -- What a transfer of a folder has besides. The sender's manifest lies in the profile's spool.
+        CREATE TABLE folders (
+            transfer INTEGER PRIMARY KEY REFERENCES transfers(id) ON DELETE CASCADE,
+            files INTEGER NOT NULL,
+            filesDone INTEGER NOT NULL DEFAULT 0,
+            directories INTEGER NOT NULL,
+            links INTEGER NOT NULL,
+            contentBytes INTEGER NOT NULL,      -- of all files
+            hiddenEntries INTEGER NOT NULL,
+            executableFiles INTEGER NOT NULL,
+            listLength INTEGER NOT NULL,        -- of the manifest, in bytes
+            listHash BLOB NOT NULL,             -- its SHA-256
+            firstEntries BLOB NOT NULL,         -- the first lines of the manifest, as in the offer
+            sources TEXT NOT NULL DEFAULT '',   -- send: a line each: '-' or '=' and name, path; percent-encoded
+            mayExecute INTEGER NOT NULL DEFAULT 1,
+            listWanted INTEGER NOT NULL DEFAULT 0, -- receive: 1 the whole list is to be fetched, 2 it is in the spool
+            missing INTEGER NOT NULL DEFAULT 0, -- files that did not come as they were offered
+            notes TEXT NOT NULL DEFAULT ''      -- what is to be told at the end, a line each
+        );
+        """
 
     /// Pausing, expiry, second chances, policies, what is due at the end of a transfer.
     private static let chances = """

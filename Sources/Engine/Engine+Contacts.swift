@@ -129,6 +129,11 @@ extension Engine {
             case .acceptance, .ok, .want, .done, .direct: break
             }
         }
+        switch incoming {
+        case .chunk(let chunk): await takeList(chunk, body, from: contact)
+        case .want(let want): await sendList(want, to: contact)
+        default: break
+        }
         for id in touched {
             if let row = try? profile.transfer(id: id) { broadcast.report(ProgressEvent(row)) }
             await advance(id)
@@ -160,8 +165,9 @@ extension Engine {
                 db, where: "contact = ? AND direction = 'receive' AND offerRef = ?", [contact.id, ref]
             ).first?.id
         }
-        if file.isFolder {
-            transfer.end(.failed, by: .me, reason: "this version does not receive folders yet", failure: .failed)
+        if file.isFolder, file.folder.map({ $0.layout.size == file.size }) != true {
+            transfer.end(
+                .failed, by: .me, reason: "the offer of a folder does not fit together", failure: .failed)
             transfer.isUntold = true
         } else if (try? ChunkPlan(size: file.size, chunkSize: file.chunkSize)) == nil {
             transfer.end(
@@ -169,6 +175,7 @@ extension Engine {
             transfer.isUntold = true
         }
         try transfer.insert(db)
+        if let folder = file.folder { try Folder.insert(db, transfer: transfer.id, folder) }
         return [transfer.id] + (asking.map { [$0.id] } ?? [])
     }
 

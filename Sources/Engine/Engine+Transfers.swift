@@ -14,6 +14,9 @@ extension Engine {
         for _ in 0..<8 {
             guard !isStopping, let facts = facts(id) else { return }
             if facts.transfer.state.isEnded { endRunner(id) }
+            if profile.isCutOff(facts.transfer), running[id] == nil {
+                return await fail(id, Profile.cutOff, .failed)
+            }
             running[id]?.runner.tell(.hold(facts.transfer.isPaused))
             guard await take(facts.next, facts.transfer) else { return }
         }
@@ -102,19 +105,20 @@ extension Engine {
 
     private func offer(_ transfer: Transfer) async -> Bool {
         do {
-            let (ref, link, contact, repeated) = try profile.write { db in
+            let (ref, link, contact, folder, repeated) = try profile.write { db in
                 let contact = try Contact.fetch(db, id: transfer.contact)?.connection
                 let link = try transfer.connection.flatMap { try AgentStore.link(db, $0) }
+                let folder = try transfer.folder?.offered(db, transfer: transfer.id)
                 let repeated = try transfer.retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef }
-                return (try Contact.nextRef(db, contact: transfer.contact), link, contact, repeated)
+                return (try Contact.nextRef(db, contact: transfer.contact), link, contact, folder, repeated)
             }
             guard let link, let contact else { return false }
             let message = ChatText.offer(
                 ref: ref,
                 OfferedFile(
                     name: transfer.name, size: transfer.size, invitation: link, chunkSize: transfer.chunkSize,
-                    mode: transfer.mode, modifiedAt: transfer.modifiedAt, expiresAt: transfer.expiresAt,
-                    retries: repeated))
+                    mode: transfer.mode, modifiedAt: transfer.modifiedAt, isFolder: folder != nil, folder: folder,
+                    expiresAt: transfer.expiresAt, retries: repeated))
             try await self.link.send(message, on: contact) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
                 row.offerRef = ref
@@ -238,7 +242,12 @@ extension Engine {
         // The runner has the partial open: it ends first, and its end brings us here again.
         if ending[transfer.id] != nil { return false }
         do {
-            try await Reservation.discard(try ReservationRecord(text: transfer.destination ?? ""))
+            let text = transfer.destination ?? ""
+            if FolderRecord.isOne(text) {
+                try await FolderReservation.discard(try FolderRecord(text: text))
+            } else {
+                try await Reservation.discard(try ReservationRecord(text: text))
+            }
         } catch ChunkIOError.damagedRecord {
             logger.error("the reservation of transfer \(transfer.id) is damaged: its partial file is left")
         } catch {

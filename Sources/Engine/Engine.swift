@@ -77,6 +77,8 @@ actor Engine {
     var nextTry: [SMPServer: Int64] = [:]
     /// Complete transfers whose sender has said something more: x.file.ok is due once the queue is empty.
     var owesConfirmation: Set<ConnectionID> = []
+    /// Lists of offered folders that are being fetched: the first chunk that was asked for.
+    var listsAsked: [Int64: UInt64] = [:]
     var servers: [SMPServer]
     /// Offers that were to be accepted without asking, and could not be.
     private var notAccepted: Set<Int64> = []
@@ -161,6 +163,7 @@ actor Engine {
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         await discardEnded()
+        profile.sweepSpool()
         await socket?.close()
         changed.finish()
         do { try profile.database.truncateLog() } catch { logger.debug("the log was not truncated: \(error)") }
@@ -236,6 +239,7 @@ actor Engine {
             for id in try profile.openTransfers() { await advance(id) }
             await acceptByItself()
             await wakePending()
+            await askForLists()
         } catch {
             logger.error("the database could not be read: \(error)")
         }

@@ -50,6 +50,14 @@ extension ReceivingMachine {
         }
     }
 
+    /// What was written is not there: everything is asked for again.
+    public mutating func startOver() {
+        progress = ChunkProgress()
+        synced = ChunkProgress()
+        shortChunk = nil
+        causes.insert(.lostState)
+    }
+
     private init(
         plan offered: ChunkPlan, from reader: inout WireReader, sameBoot: Bool, limits: TransferLimits
     ) throws(WireError) {

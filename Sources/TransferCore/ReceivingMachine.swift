@@ -155,6 +155,14 @@ public struct ReceivingMachine: Sendable {
         return whole - (plan.step - UInt64(length))
     }
 
+    /// The bytes written without a gap from the start; all of them are checked.
+    public var bytesInOrder: UInt64 {
+        let prefix = progress.prefix
+        guard prefix > 0 else { return 0 }
+        let length = shortChunk.flatMap { $0.number == prefix ? $0.length : nil } ?? plan.place(of: prefix)?.length
+        return (prefix - 1) * plan.step + UInt64(length ?? plan.chunkSize)
+    }
+
     /// How many chunks are given out for writing.
     public var chunksBeingWritten: Int { writing.count }
 

@@ -8,6 +8,8 @@ public enum TransferError: Error, Equatable, Sendable {
     case checkpointNewer(UInt8)
     /// A stored checkpoint that cannot be read, or that does not belong to this plan.
     case checkpointDamaged
+    /// A folder's manifest that cannot be followed: what is wrong with it.
+    case manifest(String)
 }
 
 extension TransferError: CustomStringConvertible {
@@ -19,6 +21,7 @@ extension TransferError: CustomStringConvertible {
         case .checkpointNewer(let version):
             "this transfer was stored by a newer sxfile (checkpoint version \(version)); use that one"
         case .checkpointDamaged: "the stored state of this transfer is damaged; cancel it and send the file again"
+        case .manifest(let what): "the list of the folder has \(what)"
         }
     }
 }

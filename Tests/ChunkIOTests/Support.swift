@@ -90,7 +90,7 @@ final class TemporaryDirectory: Sendable {
     /// Names in it, sorted.
     var names: [String] { TemporaryDirectory.list(path.string).sorted() }
 
-    private static func list(_ path: String) -> [String] {
+    static func list(_ path: String) -> [String] {
         guard let stream = opendir(path) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []

@@ -1,3 +1,4 @@
+import GRDB
 import Glibc
 import Testing
 
@@ -131,13 +132,14 @@ struct CareTests {
                 alice, "bash", "config", "set", "--", "positional@0", "3", "0", "sxfile", "config", "set", ""
             )
             .contains("limit-rate"))
-        // bash expands what it is given: a name that would be a command there is left out.
-        try await alice.succeed("contacts", "rename", "bob", "$(id)")
+        // bash expands what it is given: a name that would be a command there, should one ever get in, is left out.
+        let database = try DatabaseQueue(path: alice.profile + "/sxfile.db")
+        try await database.write { db in try db.execute(sql: "UPDATE contacts SET name = '$(id)'") }
         let inBash = try await complete(alice, "bash", "send", "--", "positional@0", "2", "0", "sxfile", "send", "")
         #expect(!inBash.contains { $0.contains("$") })
         let inZsh = try await complete(alice, "zsh", "send", "--", "positional@0", "2", "0", "sxfile", "send", "")
         #expect(inZsh.contains("$(id):connected"))
-        try await alice.succeed("contacts", "rename", "$(id)", "bob")
+        try await database.write { db in try db.execute(sql: "UPDATE contacts SET name = 'bob'") }
         // An engine at work, another profile, and no profile at all; nothing is made.
         let daemon = try alice.start("daemon")
         #expect(

@@ -58,8 +58,8 @@ struct JSONTests {
         #expect(wrong.status == 2)
         #expect(try wrong.objects.first?["code"] == "usage")
         let piped = try await alice.run("accept", "1", "-o", "-", "--json")
-        #expect(piped.status == 2)
+        #expect(piped.status == 3)
         #expect(piped.output.isEmpty)
-        #expect(piped.errors.contains("{\"v\":1,\"type\":\"error\",\"exit\":2"))
+        #expect(piped.errors.contains("{\"v\":1,\"type\":\"error\",\"exit\":3"))
     }
 }

@@ -58,7 +58,10 @@ struct SchemaTests {
             "place": .optionalText, "line": .optionalNumber,
         ],
         "export": ["path": .text], "import": ["path": .text],
-        "check": ["name": .text, "ok": .truth, "message": .text],
+        "check": [
+            "name": .text, "ok": .truth, "message": .text, "bytes": .optionalNumber, "address": .text,
+            "version": .number, "connectMilliseconds": .number, "roundTripMilliseconds": .number,
+        ],
         "relay": ["address": .text, "port": .number, "metricsPort": .optionalNumber],
         "demo": ["size": .number, "bytesPerSecond": .number, "ok": .truth],
         "error": [
@@ -70,7 +73,9 @@ struct SchemaTests {
         ],
     ]
     /// Members that are not always there.
-    static let optional: Set<String> = ["securityCode"]
+    static let optional: Set<String> = [
+        "securityCode", "bytes", "address", "version", "connectMilliseconds", "roundTripMilliseconds",
+    ]
 
     /// The members that the manual page documents, by type.
     private static func documented() throws -> [String: Set<String>] {

@@ -28,6 +28,8 @@ enum FuzzTarget: String, CaseIterable {
     case sending
     /// The recipient's machine, and that of files inside messages.
     case receiving
+    /// Manifests of folders.
+    case manifest
     /// Certificates, chains of them, and their PEM form.
     case certificate
 
@@ -48,6 +50,7 @@ enum FuzzTarget: String, CaseIterable {
         case .ratchet: checkRatchet(bytes)
         case .sending: checkSending(bytes)
         case .receiving: checkReceiving(bytes)
+        case .manifest: checkManifest(bytes)
         case .certificate: checkCertificate(bytes)
         }
     }

@@ -25,6 +25,12 @@ struct sxfile_status {
 int sxfile_status(int directory, const char *name, struct sxfile_status *status);
 // openat2 with no symlink followed and nothing above `directory` reached; plain openat where the kernel has no openat2.
 int sxfile_open_beneath(int directory, const char *name, int flags, uint32_t mode);
+// The same for a path of several components, also where the kernel has no openat2.
+int sxfile_open_path_beneath(int directory, const char *path, int flags);
+// Writes everything of the file system that the file is in to its disk.
+int sxfile_sync_file_system(int descriptor);
+// Gives a range of a file back to the file system; reads as zeros from then on.
+int sxfile_punch_hole(int descriptor, int64_t offset, int64_t length);
 // renameat2 within one directory.
 int sxfile_rename(int directory, const char *from, const char *to, unsigned flags);
 // Starts write-back of a range without waiting for it.

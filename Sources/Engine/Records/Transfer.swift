@@ -115,6 +115,9 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     /// Unix seconds.
     public var updatedAt: Int64
 
+    /// What is in it, if it is a folder.
+    public var folder: Folder?
+
     var connection: ConnectionID?
     /// The lane that the sender wants: `auto`, `relay` or `direct`.
     var laneWish = "auto"
@@ -148,8 +151,10 @@ public struct Transfer: Equatable, Sendable, Identifiable {
 }
 
 extension Transfer {
-    static let select =
-        "SELECT transfers.*, contacts.name AS peerName FROM transfers JOIN contacts ON contacts.id = contact"
+    static let select = """
+        SELECT transfers.*, contacts.name AS peerName, \(Folder.columns) FROM transfers
+            JOIN contacts ON contacts.id = contact LEFT JOIN folders ON folders.transfer = transfers.id
+        """
 
     init(_ row: Row) throws {
         guard let direction = Direction(rawValue: row["direction"]), let state = TransferState(rawValue: row["state"])
@@ -196,6 +201,7 @@ extension Transfer {
         farewell = row["farewell"]
         checkpoint = row.bytes("checkpoint")
         bootID = row["bootId"]
+        folder = Folder(row)
     }
 
     /// A row that is not stored yet.

@@ -133,7 +133,7 @@ extension ReceiveRunner: DirectRunner {
             port.failed()
             await store()
             report()
-        case .failure(let error): await apply(machine.handle(.failed(.destination("\(error)"))))
+        case .failure(let error): await apply(machine.handle(.failed(TransferFailure(error))))
         }
         guard !isOver else { return }
         await progress()

@@ -34,19 +34,32 @@ extension ReceiveRunner {
         isOnDisk = true
         defer { isOnDisk = false }
         let attributes = FileAttributes(
-            mode: transfer.mode, mayBeExecutable: true, modificationTimeInSeconds: transfer.modifiedAt)
+            mode: transfer.mode, mayBeExecutable: transfer.folder?.mayExecute ?? true,
+            modificationTimeInSeconds: transfer.modifiedAt)
         do {
             let file = try await reservation.finish(attributes, size: Int64(clamping: mark.size))
             finalPath = file.path.string
+            await storeReport()
             isWithoutSpace = false
             await apply(machine.handle(.finished))
         } catch {
             guard error.category == .space else {
-                return await apply(machine.handle(.failed(.destination("\(error)"))))
+                return await apply(machine.handle(.failed(TransferFailure(error))))
             }
             isWithoutSpace = true
             await apply(machine.handle(.finishPaused))
             await store()
+        }
+    }
+
+    /// What of a folder did not come as it was.
+    private func storeReport() async {
+        guard let folder = place.folder else { return }
+        let report = await folder.report()
+        let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
+        _ = try? context.profile.write { db in
+            try Folder.setDone(db, transfer: id, files - min(files, report.missing))
+            try Folder.setReport(db, transfer: id, missing: report.missing, notes: report.notes)
         }
     }
 

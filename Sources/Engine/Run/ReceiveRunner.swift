@@ -28,6 +28,9 @@ actor ReceiveRunner: TransferRunner {
     var isOnDisk = false
     private var stored: TransferState
     let isRestored: Bool
+    /// It goes on to standard output as it comes.
+    private let isPiped: Bool
+    private var storedBytes: UInt64 = 0
     /// The engine is leaving, and everything that was written is on the disk.
     var isSynced = false
     /// Chunks that are written, and whose acknowledgement the database refused.
@@ -44,13 +47,6 @@ actor ReceiveRunner: TransferRunner {
     private nonisolated let events: AsyncStream<RunnerEvent>
     nonisolated let inbox: AsyncStream<RunnerEvent>.Continuation
 
-    /// Where the bytes go.
-    enum Place {
-        case partial(Reservation, ChunkWriter)
-        /// A crash came after the file was put into place.
-        case complete(String)
-    }
-
     /// Opens the partial again and goes on from the row's checkpoint.
     /// - Throws: `RunnerFailure`.
     static func make(
@@ -58,12 +54,9 @@ actor ReceiveRunner: TransferRunner {
     ) async throws(RunnerFailure) -> ReceiveRunner {
         let place: Place
         do {
-            switch try await Reservation.reopen(try ReservationRecord(text: transfer.destination ?? "")) {
-            case .partial(let reservation):
-                place = .partial(reservation, reservation.writer(size: transfer.size.map(Int64.init(clamping:))))
-            case .complete(let path): place = .complete(path.string)
-            }
+            place = try await Place(transfer)
         } catch {
+            if case .listRefused(let why) = error { throw RunnerFailure(.violation(why)) }
             throw RunnerFailure(.destination("\(error)"))
         }
         do {
@@ -72,6 +65,7 @@ actor ReceiveRunner: TransferRunner {
             if let checkpoint = transfer.checkpoint {
                 let sameBoot = !context.bootID.isEmpty && transfer.bootID == context.bootID
                 machine = try ReceivingMachine(plan: plan, checkpoint: checkpoint, sameBoot: sameBoot)
+                if place.folder?.isFresh == true { machine.startOver() }
             }
             return ReceiveRunner(transfer, connection, context, place, machine)
         } catch {
@@ -88,6 +82,7 @@ actor ReceiveRunner: TransferRunner {
         self.context = context
         self.place = place
         self.machine = machine
+        isPiped = context.profile.isPiped(transfer)
         isRestored = transfer.checkpoint != nil
         isHeld = transfer.isPaused
         ref = transfer.offerRef ?? 0
@@ -147,6 +142,8 @@ actor ReceiveRunner: TransferRunner {
         case .ended: isOver = true
         case .retry:
             port.look()
+            // Who copies it to standard output reads the row.
+            if isPiped, machine.bytesWritten != storedBytes { await store() }
             await acknowledgeAgain()
             if machine.state == .active, !isHeld { await progress() }
             guard isWithoutSpace, !isHeld else { return }
@@ -228,7 +225,7 @@ actor ReceiveRunner: TransferRunner {
                 case .hashMismatch: return machine.handle(.damaged(chunkPlace.number))
                 }
             } catch {
-                guard error.category == .space else { return machine.handle(.failed(.destination("\(error)"))) }
+                guard error.category == .space else { return machine.handle(.failed(TransferFailure(error))) }
                 guard await waitForSpace() else { return machine.handle(.dropped(chunkPlace.number)) }
             }
         }
@@ -366,7 +363,10 @@ actor ReceiveRunner: TransferRunner {
         await write(note, saying: nil)
     }
 
-    func store() async { await write(note(), saying: nil) }
+    func store() async {
+        storedBytes = machine.bytesWritten
+        await write(note(), saying: nil)
+    }
 
     private func write(_ note: RunnerNote, saying words: [UInt8]?, durable: Bool = false) async {
         var note = note
@@ -395,8 +395,8 @@ actor ReceiveRunner: TransferRunner {
     func note() -> RunnerNote {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(), bootID: context.bootID,
-            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, state: state, waiting: waiting,
-            lane: lane)
+            transferred: machine.bytesWritten, bytesPerSecond: meter.bytesPerSecond, size: machine.plan.size,
+            state: state, waiting: waiting, lane: lane)
     }
 
     private var lane: Lane { port.isUp ? .direct : .relay }
@@ -422,9 +422,12 @@ actor ReceiveRunner: TransferRunner {
         meter.record(machine.bytesWritten, at: now)
         report()
         guard meter.isStoreDue(at: now), meter.isNews(machine.bytesWritten) else { return }
+        if isPiped { return await store() }
         let (id, bytes, rate) = (transfer.id, machine.bytesWritten, meter.bytesPerSecond)
+        let files = await place.folder?.filesDone(before: machine.bytesInOrder)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+            if let files { try Folder.setDone(db, transfer: id, files) }
         }
     }
 
@@ -432,7 +435,7 @@ actor ReceiveRunner: TransferRunner {
         guard let state else { return }
         context.report(
             ProgressEvent(
-                transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: transfer.size,
+                transfer: transfer.id, state: state, transferred: machine.bytesWritten, size: machine.plan.size,
                 bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }

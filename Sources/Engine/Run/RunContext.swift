@@ -109,6 +109,13 @@ extension Transfer {
     }
 }
 
+extension TransferFailure {
+    /// What a write that failed means for its transfer.
+    init(_ error: ChunkIOError) {
+        if case .listRefused(let why) = error { self = .violation(why) } else { self = .destination("\(error)") }
+    }
+}
+
 extension FailureKind {
     init(_ failure: TransferFailure) {
         if failure.isIntegrity {
@@ -131,6 +138,8 @@ struct RunnerNote: Sendable {
     var bootID: String
     var transferred: UInt64
     var bytesPerSecond: UInt64?
+    /// Bytes in all, once that is known.
+    var size: UInt64?
     /// Where it stands while it runs; nil leaves the row's state.
     var state: TransferState?
     var waiting: Waiting?
@@ -149,6 +158,7 @@ struct RunnerNote: Sendable {
         if let inbound { try AgentStore.deleteInbound(db, inbound) }
         guard var row = try Transfer.fetch(db, id: transfer) else { return }
         let before = row
+        if row.size == nil { row.size = size }
         try Transfer.updateCheckpoint(db, id: transfer, checkpoint, bootID: bootID, transferred: transferred)
         if let ending {
             // What the user ended stays ended, but a file that is there is there.

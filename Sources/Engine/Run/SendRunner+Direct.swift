@@ -55,6 +55,7 @@ extension SendRunner: DirectRunner {
             let isFirst = !isDirectReady
             isDirectReady = true
             await apply(machine.handle(.want(want, openRangeFirst: isFirst)))
+            releaseSource(want)
             await progress()
         case .fileOK(let root): await apply(machine.handle(.ok(root: root)))
         case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .cancel, .retry, .direct, .ignored, .unreadable:
@@ -86,11 +87,17 @@ extension SendRunner: DirectRunner {
         }
     }
 
-    private func sendDirectly(_ place: ChunkPlace) async {
+    private func sendDirectly(_ wanted: ChunkPlace) async {
         let chunk: FilledChunk
+        let place: ChunkPlace
         isReading = true
         do {
-            chunk = try await reader.read(at: Int64(place.offset), length: place.length, into: pool)
+            guard let ready = try await waitForSource(wanted) else {
+                isReading = false
+                return
+            }
+            place = ready
+            chunk = try await source.reader.read(at: Int64(place.offset), length: place.length, into: pool)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))
@@ -115,7 +122,7 @@ extension SendRunner: DirectRunner {
 
     private func sendDirectly(_ mark: DoneMark) async {
         do {
-            try reader.verifyUnchanged()
+            try source.reader.verifyUnchanged()
         } catch {
             return await fail(.source("\(error)"))
         }

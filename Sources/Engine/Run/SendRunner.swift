@@ -13,7 +13,7 @@ actor SendRunner: TransferRunner {
     let connection: ConnectionID
     let ref: Int64
     let context: RunContext
-    let reader: ChunkReader
+    let source: SendSource
     var machine: SendingMachine
     var port: DirectPort
     /// The recipient has said on the direct connection what it lacks.
@@ -55,9 +55,7 @@ actor SendRunner: TransferRunner {
         stored = transfer.state
         isHeld = transfer.isPaused
         do {
-            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text)
-            }
-            reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
+            source = try SendSource(transfer, context.profile)
         } catch {
             throw RunnerFailure(.source("\(error)"))
         }
@@ -128,11 +126,17 @@ actor SendRunner: TransferRunner {
         }
     }
 
-    private func send(_ place: ChunkPlace) async {
+    private func send(_ wanted: ChunkPlace) async {
         let chunk: ReadChunk
+        let place: ChunkPlace
         isReading = true
         do {
-            chunk = try await reader.read(at: Int64(place.offset), length: place.length)
+            guard let ready = try await waitForSource(wanted) else {
+                isReading = false
+                return
+            }
+            place = ready
+            chunk = try await source.reader.read(at: Int64(place.offset), length: place.length)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))
@@ -154,7 +158,7 @@ actor SendRunner: TransferRunner {
 
     private func send(_ mark: DoneMark) async {
         do {
-            try reader.verifyUnchanged()
+            try source.reader.verifyUnchanged()
         } catch {
             return await fail(.source("\(error)"))
         }
@@ -271,6 +275,7 @@ actor SendRunner: TransferRunner {
         switch incoming {
         case .want(let want):
             await apply(machine.handle(.want(want, openRangeFirst: false)), inbound: inbound)
+            releaseSource(want)
         case .direct(let offer):
             await apply([], inbound: inbound)
             await take(offer)
@@ -315,6 +320,7 @@ actor SendRunner: TransferRunner {
             case .ended(let ending): note.ending = ending
             }
         }
+        if note.ending == .complete { await storeReport() }
         await write(note, saying: farewell)
         if note.ending != nil {
             isOver = true
@@ -360,7 +366,7 @@ actor SendRunner: TransferRunner {
         RunnerNote(
             transfer: transfer.id, checkpoint: machine.checkpoint(keepingUnderWay: machine.chunksUnderWay == 0),
             bootID: context.bootID, transferred: machine.bytesDelivered, bytesPerSecond: meter.bytesPerSecond,
-            state: state, waiting: waiting, lane: lane)
+            size: machine.plan.size, state: state, waiting: waiting, lane: lane)
     }
 
     private var lane: Lane { port.isUp ? .direct : .relay }
@@ -387,8 +393,10 @@ actor SendRunner: TransferRunner {
         report()
         guard meter.isStoreDue(at: now), meter.isNews(machine.bytesDelivered) else { return }
         let (id, bytes, rate) = (transfer.id, machine.bytesDelivered, meter.bytesPerSecond)
+        let files = await source.folder?.filesDone(before: bytes)
         _ = try? context.profile.write { db in
             try Transfer.updateProgress(db, id: id, transferred: bytes, bytesPerSecond: rate, now: unixNow())
+            if let files { try Folder.setDone(db, transfer: id, files) }
         }
     }
 
@@ -402,7 +410,7 @@ actor SendRunner: TransferRunner {
         }
         context.report(
             ProgressEvent(
-                transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: transfer.size,
+                transfer: transfer.id, state: state, transferred: machine.bytesDelivered, size: machine.plan.size,
                 bytesPerSecond: meter.bytesPerSecond, lane: lane.rawValue, waiting: waiting))
     }
 }

@@ -24,10 +24,12 @@ enum ChatText {
 
     /// x.file.
     static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] {
+        let kind: FileOffer.Kind = file.folder != nil ? .tree : file.isStream ? .stream : .file
         var offer =
             FileOffer(
-                chunkSize: UInt64(file.chunkSize), modified: file.modifiedAt.flatMap { FileTime(seconds: $0) },
-                mode: file.mode.map { UInt16($0 & 0o777) }) ?? .plain
+                chunkSize: UInt64(file.chunkSize), kind: kind,
+                modified: file.modifiedAt.flatMap { FileTime(seconds: $0) }, mode: file.mode.map { UInt16($0 & 0o777) },
+                entries: file.folder?.json) ?? .plain
         offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
         offer.retries = file.retries
         return encoded(

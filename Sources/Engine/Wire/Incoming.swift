@@ -42,11 +42,15 @@ struct OfferedFile: Equatable, Sendable {
     var chunkSize: Int
     var mode: UInt32?
     var modifiedAt: Int64?
-    /// A directory with a manifest, which this version does not receive.
+    /// Whether it is a directory with a manifest.
     var isFolder = false
+    /// What its offer says of that; nil if that cannot be.
+    var folder: OfferedFolder?
     var expiresAt: Int64?
     /// The number of the offer that this one repeats.
     var retries: Int64?
+    /// Whether the size is not known.
+    var isStream: Bool { size == nil }
 }
 
 /// What an x.msg.new brings and announces.
@@ -139,7 +143,8 @@ extension Incoming {
             OfferedFile(
                 name: invitation.name, size: invitation.size, invitation: invitation.invitation,
                 chunkSize: Int(offer.chunkSize), mode: offer.mode.map { UInt32($0) },
-                modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree, expiresAt: offer.expires?.seconds,
+                modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree,
+                folder: offer.kind == .tree ? OfferedFolder(offer.entries) : nil, expiresAt: offer.expires?.seconds,
                 retries: offer.retries))
     }
 }

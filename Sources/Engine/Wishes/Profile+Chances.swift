@@ -41,6 +41,7 @@ extension Profile {
     public func requestRetry(sending id: Int64) throws(EngineError) -> Transfer {
         let old = try read { db in try Transfer.known(db, id: id) }
         try Self.checkRetry(old)
+        guard old.folder == nil else { throw .usage("transfer \(id) is a folder: send it again with `sxfile send`") }
         guard let path = old.path else { throw .wrongState(id, old.state, "sent again") }
         let source = try SourceFile(path: path)
         return try write { db in
@@ -56,6 +57,7 @@ extension Profile {
     public func requestRetry(receiving id: Int64, into output: String? = nil) async throws(EngineError) -> Transfer {
         let old = try read { db in try Transfer.known(db, id: id) }
         try Self.checkRetry(old)
+        guard old.folder == nil else { throw .usage("transfer \(id) is a folder: its sender sends it again") }
         guard old.offerRef != nil else { throw .wrongState(id, old.state, "asked for again") }
         if let open = try read({ db in try Self.openRetry(db, of: id) }) {
             // Its sender was faster: the new offer is here.

@@ -36,11 +36,13 @@ extension Profile {
         if transfer.state == .offered, let end = transfer.expiresAt, unixNow() >= end {
             throw .wrongState(id, .cancelled, "accepted: the offer was not accepted in time")
         }
+        if output == Self.standardOutput { return try await acceptForOutput(transfer) }
+        if transfer.folder != nil {
+            return try await acceptFolder(transfer, into: output, requiresDirectory, mayBeExecutable)
+        }
         let reservation: Reservation
         do {
-            let destination =
-                try output.map { try Destination(output: $0, requiresDirectory: requiresDirectory) }
-                ?? Destination.downloads()
+            let destination = try Self.destination(output, requiresDirectory)
             if let size = transfer.size { try destination.requireSpace(for: Int64(clamping: size)) }
             reservation = try destination.reserve(FileName(sanitizing: transfer.name))
         } catch {
@@ -48,10 +50,47 @@ extension Profile {
         }
         do {
             if transfer.isInline { return try await moveOut(transfer, to: reservation, mayBeExecutable) }
-            return try recordAcceptance(of: id, reservation.record, mayBeExecutable)
+            return try recordAcceptance(
+                of: id, reservation.record.text, reservation.record.finalPath, mayBeExecutable)
         } catch {
             try? await reservation.discard()
             throw error as? EngineError ?? EngineError(any: error, database: database)
+        }
+    }
+
+    /// What `-o` says for standard output.
+    public static let standardOutput = "-"
+
+    /// The file grows in the profile; the command that accepts it copies it on.
+    private func acceptForOutput(_ transfer: Transfer) async throws(EngineError) -> Transfer {
+        guard transfer.folder == nil else { throw .usage("a folder cannot go to standard output: give a directory") }
+        try makeDirectory(output)
+        return try await requestAccept(transfer.id, into: output.string, requiresDirectory: true)
+    }
+
+    private static func destination(
+        _ output: String?, _ requiresDirectory: Bool
+    ) throws(ChunkIOError) -> Destination {
+        guard let output else { return try Destination.downloads() }
+        return try Destination(output: output, requiresDirectory: requiresDirectory)
+    }
+
+    private func acceptFolder(
+        _ transfer: Transfer, into output: String?, _ requiresDirectory: Bool, _ mayBeExecutable: Bool
+    ) async throws(EngineError) -> Transfer {
+        let record: FolderRecord
+        do {
+            let destination = try Self.destination(output, requiresDirectory)
+            if let size = transfer.size { try destination.requireSpace(for: Int64(clamping: size)) }
+            record = try destination.reserveFolder(FileName(sanitizing: transfer.name)).record
+        } catch {
+            throw .destination("\(error)")
+        }
+        do throws(EngineError) {
+            return try recordAcceptance(of: transfer.id, record.text, record.finalPath, mayBeExecutable)
+        } catch {
+            try? await FolderReservation.discard(record)
+            throw error
         }
     }
 
@@ -66,7 +105,7 @@ extension Profile {
     }
 
     private func recordAcceptance(
-        of id: Int64, _ record: ReservationRecord, _ mayBeExecutable: Bool
+        of id: Int64, _ record: String, _ path: FilePath, _ mayBeExecutable: Bool
     ) throws(EngineError) -> Transfer {
         try write { db in
             var transfer = try Transfer.known(db, id: id)
@@ -79,9 +118,13 @@ extension Profile {
             transfer.state = .accepted
             transfer.isPaused = false
             transfer.waiting = .peer
-            transfer.destination = record.text
-            transfer.path = record.finalPath.string
-            if !mayBeExecutable { transfer.mode = transfer.mode.map { $0 & 0o666 } }
+            transfer.destination = record
+            transfer.path = path.string
+            if !mayBeExecutable, transfer.folder != nil {
+                try db.execute(sql: "UPDATE folders SET mayExecute = 0 WHERE transfer = ?", arguments: [id])
+            } else if !mayBeExecutable {
+                transfer.mode = transfer.mode.map { $0 & 0o666 }
+            }
             try transfer.update(db, now: unixNow())
             return transfer
         }

@@ -9,6 +9,8 @@ public struct SendRequest: Sendable {
     public var contact: String
     /// The file; nil if it is only a text.
     public var path: String?
+    /// A folder, or several files and folders that go as one; not together with `path`.
+    public var folder: FolderRequest?
     /// The name that the recipient sees; nil: the file's own.
     public var name: String?
     /// A text to go with it, or alone.
@@ -32,6 +34,13 @@ public struct SendReceipt: Equatable, Sendable {
     public var transfer: Int64?
     /// The text, if it goes as a message of its own.
     public var message: Int64?
+    /// What was found in a folder.
+    public var look: FolderLook?
+
+    /// Whether both made the same.
+    public static func == (left: SendReceipt, right: SendReceipt) -> Bool {
+        left.transfer == right.transfer && left.message == right.message
+    }
 }
 
 extension Profile {
@@ -45,7 +54,7 @@ extension Profile {
     /// Records what is to be sent; nothing is hashed or read but an inline file.
     /// - Throws: `noSuchContact`, `noSuchFile`, `notRegular`, `unreadable`, `contactFailed`, `tooLargeInline`, `usage`.
     public func requestSend(_ request: SendRequest) throws(EngineError) -> SendReceipt {
-        guard request.path != nil || !(request.text ?? "").isEmpty else {
+        guard request.path != nil || request.folder != nil || !(request.text ?? "").isEmpty else {
             throw .usage("nothing to send: name a file or a text")
         }
         if let text = request.text, text.utf8.count > Self.textLimit {
@@ -54,6 +63,7 @@ extension Profile {
         if let name = request.name, name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) {
             throw .usage("a name has 1 to 255 bytes")
         }
+        if let folder = request.folder { return try requestSend(folder, request) }
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
         let isInline =
@@ -68,10 +78,7 @@ extension Profile {
         let content =
             try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
         return try write { db in
-            let contact = try Contact.named(db, request.contact)
-            guard contact.state != .failed else {
-                throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
-            }
+            let contact = try Self.usableContact(db, request.contact)
             var receipt = SendReceipt()
             if let text = request.text, !text.isEmpty {
                 receipt.message = try TextMessage.insert(
@@ -90,6 +97,14 @@ extension Profile {
             if isInline { receipt.message = nil }
             return receipt
         }
+    }
+
+    static func usableContact(_ db: GRDB.Database, _ name: String) throws -> Contact {
+        let contact = try Contact.named(db, name)
+        guard contact.state != .failed else {
+            throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
+        }
+        return contact
     }
 
     private static func makeTransfer(

@@ -7,7 +7,8 @@ struct AcceptCommand: SessionCommand {
         commandName: "accept", abstract: "Accept offers, and receive the files.",
         discussion: """
             Prints each file's final path. An existing directory after -o takes the files under their own names; anything \
-            else is the exact path of one file. Without -o they go to ~/Downloads. Nothing is ever overwritten.
+            else is the exact path of one file. Without -o they go to ~/Downloads. Nothing is ever overwritten. \
+            With -o - one file is written to standard output as it comes, each part once it is checked.
             """)
     @Argument(help: "Offers, by id.", completion: .offers) var ids: [Int64] = []
     @Flag(help: "All that wait.") var all = false
@@ -27,10 +28,15 @@ struct AcceptCommand: SessionCommand {
     var isJSONOnStandardError: Bool { output == "-" }
 
     func run(_ session: Session) async throws {
-        if output == "-" { throw CommandFailure.notYet("writing to standard output") }
         let profile = try session.openProfile(limitRate: limitRate)
         let chosen = try choose(profile)
         guard let first = chosen.first else { return }
+        if output == "-" {
+            guard chosen.count == 1, !noWait else {
+                throw CommandFailure.usage("-o - is for one file, and waits for it")
+            }
+            return try await writeOut(first, profile, session)
+        }
         // Of all that waited, another command or the sender may have ended some by now: those do not wait any more.
         if !all { try profile.checkAcceptable(chosen) }
         var receiving = Receiving(session: session, profile: profile)
@@ -50,6 +56,23 @@ struct AcceptCommand: SessionCommand {
         try await receiving.run(first, noWait: noWait, timeout: timeout?.duration)
     }
 
+    private func writeOut(_ id: Int64, _ profile: Profile, _ session: Session) async throws {
+        try await profile.requestAccept(id, into: Profile.standardOutput)
+        guard try profile.piped(id) != nil else {
+            throw CommandFailure(
+                .failed, "transfer \(id) was accepted before, and not for standard output",
+                hint: "`sxfile status \(id) --json` says where it goes")
+        }
+        let copy = OutputCopy(id, profile: profile)
+        var receiving = Receiving(session: session, profile: profile, printsPaths: false)
+        receiving.output = copy
+        receiving.open = [id]
+        do { try await receiving.run(id, noWait: false, timeout: timeout?.duration) } catch {
+            throw copy.failure ?? error
+        }
+        try await copy.wait()
+    }
+
     private func choose(_ profile: Profile) throws -> [Int64] {
         guard all else {
             if from != nil { throw CommandFailure.usage("--from goes with --all") }
@@ -67,6 +90,8 @@ struct AcceptCommand: SessionCommand {
 struct Receiving {
     let session: Session
     let profile: Profile
+    /// Takes the bytes on to standard output, which then gets no path.
+    var output: OutputCopy?
     /// Whether the final paths are the command's result.
     var printsPaths = true
     var open: [Int64] = []
@@ -93,6 +118,7 @@ struct Receiving {
             if let failure = transfer.endedFailure {
                 failures.append(failure)
             } else if transfer.state == .complete || isOver {
+                session.console.warn(of: transfer)
                 session.console.detail(transfer.doneText)
             } else {
                 failures.append(transfer.pausedFailure)
@@ -108,10 +134,12 @@ struct Receiving {
         _ ids: [Int64], noWait: Bool, timeout: Duration?, _ reporter: ProgressReporter, _ printer: PathPrinter
     ) async throws -> Bool {
         guard let first = ids.first else { return true }
+        let output = output
         let printsPaths = printsPaths
         let ending = try await session.host(profile).run(
             .wish(.transfer(first)), timeout: timeout,
             until: { profile in
+                if let failure = output?.failure { throw failure }
                 var isDone = true
                 for id in ids {
                     guard let transfer = try profile.transfer(id: id) else { continue }

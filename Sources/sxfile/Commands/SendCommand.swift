@@ -5,15 +5,21 @@ import Glibc
 /// `sxfile send`.
 struct SendCommand: SessionCommand {
     static let configuration = CommandConfiguration(
-        commandName: "send", abstract: "Offer a file to a contact, and send it once accepted.",
+        commandName: "send", abstract: "Offer files or a folder to a contact, and send them once accepted.",
         discussion: """
+            Several paths, or a folder, go as one transfer and arrive in a folder. \
             Prints the transfer's id at once, then waits until the recipient has the file. Interrupted, it goes on with \
             `sxfile resume`. With only -m a message is sent.
             """)
     @Argument(help: "The contact.", completion: .contacts) var contact: String
-    @Argument(help: "The file.", completion: .file()) var paths: [String] = []
+    @Argument(help: "Files and folders.", completion: .file()) var paths: [String] = []
     @Option(name: .customShort("m"), help: ArgumentHelp("A message to go with it.", valueName: "text"))
     var message: String?
+    @Option(
+        help: ArgumentHelp(
+            "Leave out what has this name, or path below the folder; may be repeated.", valueName: "pattern"))
+    var exclude: [String] = []
+    @Flag(name: [.customShort("n"), .long], help: "Only show what would be sent.") var dryRun = false
     @Option(help: ArgumentHelp("The name that the recipient sees.", valueName: "name")) var name: String?
     @Flag(help: "Leave when the offer is with the relay.") var noWait = false
     @Option(help: ArgumentHelp("Wait at most that long (30s, 5m, 2h).", valueName: "duration"))
@@ -39,15 +45,22 @@ struct SendCommand: SessionCommand {
     func run(_ session: Session) async throws {
         try checkSupported()
         let profile = try session.openProfile(limitRate: limitRate)
+        if dryRun { return try show(profile, session.console) }
         var request = SendRequest(contact: contact)
-        request.path = paths.first
+        if isFolder {
+            request.folder = FolderRequest(paths: paths, excluded: exclude)
+        } else {
+            request.path = paths.first
+        }
         request.name = name
         request.text = message
         request.isInline = inline ? true : nil
         request.preview = preview
         request.lane = lane.rawValue
         request.expires = expires?.duration
+        if paths == ["-"] { return try await sendInput(request, profile, session) }
         let receipt = try profile.requestSend(request)
+        if let look = receipt.look { session.console.warn(of: look) }
         if let id = receipt.transfer {
             try await Sending(session: session, profile: profile, id: id).run(
                 noWait: noWait, timeout: timeout?.duration)
@@ -58,17 +71,58 @@ struct SendCommand: SessionCommand {
 
     private func checkSupported() throws {
         if contact.hasPrefix("#") { throw CommandFailure.notYet("sending to groups") }
-        if paths.contains("-") { throw CommandFailure.notYet("reading standard input") }
-        if paths.count > 1 { throw CommandFailure.notYet("sending several files at once") }
+        if paths.contains("-"), paths.count > 1 || dryRun {
+            throw CommandFailure.usage("'-' is standard input, which goes alone; a file of that name is './-'")
+        }
         if paths.isEmpty, message == nil {
             throw CommandFailure.usage("nothing to send: name a file, or a text with -m")
         }
-        if let path = paths.first {
-            var status = stat()
-            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-                throw CommandFailure.notYet("sending a directory")
-            }
+        if !exclude.isEmpty, !isFolder, !dryRun {
+            throw CommandFailure.usage("--exclude is for folders")
         }
+    }
+
+    /// Whether what is to be sent arrives in a folder.
+    private var isFolder: Bool {
+        guard let path = paths.first, paths.count == 1 else { return !paths.isEmpty }
+        if path == "-" { return false }
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    private func sendInput(_ request: SendRequest, _ profile: Profile, _ session: Session) async throws {
+        var request = request
+        request.path = nil
+        request.folder = nil
+        let input = try profile.requestStream(request)
+        let copy = InputCopy(input, profile: profile, isBounded: !noWait)
+        do {
+            // Whoever leaves before the end of the input takes the rest with him.
+            if noWait { try await copy.wait() }
+            let sending = Sending(session: session, profile: profile, id: input.transfer)
+            do {
+                try await sending.run(noWait: noWait, timeout: timeout?.duration)
+            } catch let failure as CommandFailure where failure.status == .queued {
+                try await copy.wait()
+                throw failure
+            }
+        } catch {
+            if !copy.isOver {
+                try? profile.requestCancel(input.transfer, reason: "standard input was not read to its end")
+            }
+            throw error
+        }
+    }
+
+    private func show(_ profile: Profile, _ console: Console) throws {
+        _ = try profile.contact(named: contact)
+        guard !paths.isEmpty else { throw CommandFailure.usage("--dry-run wants files or folders") }
+        let look = try Profile.look(at: FolderRequest(paths: paths, excluded: exclude)) { entry in
+            console.result(entry.listLine)
+            console.json("entry", entry.jsonMembers)
+        }
+        console.warn(of: look)
+        console.note("nothing was sent: \(look.totals.shown)")
     }
 
     private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
@@ -111,6 +165,7 @@ struct Sending {
         }
         session.console.json("transfer", transfer.jsonMembers)
         if let failure = transfer.endedFailure { throw failure }
+        session.console.warn(of: transfer)
         session.console.detail(transfer.doneText)
     }
 }

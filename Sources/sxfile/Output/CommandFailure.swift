@@ -108,7 +108,7 @@ struct CommandFailure: Error {
         case .relay(.relay, _), .link(.relayUnreachable), .link(.relayIncompatible):
             hint = "what was asked for is kept, `sxfile resume` tries again; `sxfile doctor` looks at each relay"
         case .destination: hint = "choose another place with -o"
-        case .notRegular: hint = "only regular files can be sent"
+        case .notRegular: hint = "only files and folders can be sent"
         case .tooLargeInline: hint = nil
         default: hint = nil
         }

@@ -1,5 +1,6 @@
 import Engine
 import Glibc
+import TransferCore
 
 extension Transfer {
     /// The members of a `transfer` (or `progress`) object.
@@ -7,8 +8,9 @@ extension Transfer {
         [
             ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
             ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)),
-            ("files", .number(1)),
-            ("filesDone", .number(state == .complete ? 1 : 0)), ("state", .string(state.rawValue)),
+            ("files", .bytes(folder?.totals.files ?? 1)),
+            ("filesDone", .bytes(filesDone)),
+            ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
             ("by", .optional(endedBy?.rawValue)), ("members", .null), ("sha256", .optional(sha256)),
@@ -18,6 +20,11 @@ extension Transfer {
             ("createdAt", .string(Quantity.timestamp(createdAt))),
             ("updatedAt", .string(Quantity.timestamp(updatedAt))),
         ]
+    }
+
+    private var filesDone: UInt64 {
+        guard let folder else { return state == .complete ? 1 : 0 }
+        return state == .complete ? folder.totals.files - min(folder.missing, folder.totals.files) : folder.filesDone
     }
 
     /// The transfer with what an event says newer of it.

@@ -1,0 +1,69 @@
+import ChatProtocol
+import ChunkIO
+import SystemPackage
+import TransferCore
+
+/// What a sender reads from: a file, a folder, or what came through a pipe.
+struct SendSource: Sendable {
+    let reader: any ChunkSource
+    /// The same, if it is a folder.
+    var folder: FolderReader?
+    /// The same, if it comes through a pipe.
+    var spool: SpoolReader?
+
+    /// Opens it; a file has to be what was offered.
+    init(_ transfer: Transfer, _ profile: Profile) throws(ChunkIOError) {
+        let id = transfer.id
+        if let facts = transfer.folder {
+            let opened = try FolderReader(
+                manifest: profile.manifestPath(id), verdicts: profile.verdictsPath(id), layout: facts.layout,
+                sources: facts.folderSources)
+            folder = opened
+            reader = opened
+        } else if transfer.stream != nil {
+            let opened = try SpoolReader(opening: profile.streamPath(id)) {
+                guard case .whole(let size) = (try? profile.transfer(id: id))??.stream else { return nil }
+                return size
+            }
+            spool = opened
+            reader = opened
+        } else {
+            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in
+                try SourceIdentity(text: text)
+            }
+            reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
+        }
+    }
+}
+
+extension SendRunner {
+    /// Waits until the chunk can be read; gives its place when the end of the source is known, nil if it has none then.
+    func waitForSource(_ place: ChunkPlace) async throws(ChunkIOError) -> ChunkPlace? {
+        switch try await source.reader.wait(for: Int64(place.offset) + Int64(place.length)) {
+        case .ready: return place
+        case .interrupted:
+            _ = machine.handle(.returned(place.number))
+            return nil
+        case .ended(let size):
+            await apply(machine.handle(.sourceEnded(size: size)))
+            return machine.plan.place(of: place.number)
+        }
+    }
+
+    /// What the recipient has is not kept; and only what the stored checkpoint has chained.
+    func releaseSource(_ want: Want) {
+        guard let spool = source.spool, let first = want.ranges.first, first > 1, !isOver else { return }
+        spool.release(before: Int64(clamping: min(first - 1, machine.chain.count) * UInt64(machine.plan.chunkSize)))
+    }
+
+    /// Files of a folder that did not go as they were offered.
+    func storeReport() async {
+        guard let folder = source.folder, let (missing, first) = try? await folder.failures(atMost: 100) else { return }
+        let notes = first.map { "\(String(decoding: $0.path, as: UTF8.self)) is missing there: it was \($0.reason)" }
+        let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
+        _ = try? context.profile.write { db in
+            try Folder.setDone(db, transfer: id, files - min(files, missing))
+            try Folder.setReport(db, transfer: id, missing: missing, notes: notes)
+        }
+    }
+}
