@@ -72,6 +72,7 @@ let package = Package(
         library("DoubleRatchet", ["WireFormat", "Primitives"]),
         library("SMPProtocol", ["WireFormat", "Primitives"]),
         library("TransferCore", ["WireFormat", "Primitives", "ChatProtocol"]),
+        library("GroupCore", ["WireFormat", "Primitives", "ChatProtocol"]),
 
         // A lock that every tool understands.
         library("Guarding"),
@@ -129,6 +130,7 @@ let package = Package(
         tests("DoubleRatchetTests", ["DoubleRatchet", "Primitives", "WireFormat"]),
         tests("SMPProtocolTests", ["SMPProtocol", "Primitives", "WireFormat"]),
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
+        tests("GroupCoreTests", ["GroupCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
         tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", "TransferCore", system]),
         tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
