@@ -286,7 +286,7 @@ import TransferCore
         for name in ["name", "dir"] { mkdir(root.appending(name).string, 0o755) }
         let tree = FolderTree(Handle(open(root.string, O_RDONLY | O_DIRECTORY), root))
         let entries = ["dir", "dir/inner", "dir/inner/x", "name", "other"].map { path in
-            ManifestEntry(path.hasSuffix("r") && path != "other" ? .directory : .file, path: Array(path.utf8), size: 1)
+            ManifestEntry(path.hasSuffix("r") && path != "other" ? .directory : .file, path: Array(path.utf8), size: 0)
         }
         let made = try entries.map { try tree.make($0).map { String(decoding: $0, as: UTF8.self) } }
         #expect(made == ["dir_1", nil, nil, "name_1", nil])
