@@ -99,6 +99,8 @@ public final class SpoolReader: ChunkSource {
 public final class SpoolWriter: Sendable {
     private let descriptor: CInt
     private let path: FilePath
+    /// Whether what was sent gives its space back; else a limit on what is kept would be one on the whole.
+    private let canRelease: Bool
     /// The space that is left to others.
     private static let reserve: UInt64 = 256 << 20
     private static let pieceSize = 256 << 10
@@ -114,6 +116,7 @@ public final class SpoolWriter: Sendable {
             close(descriptor)
             throw ChunkIOError(errno: code, operation: "lock", path: path)
         }
+        canRelease = sxfile_punch_hole(descriptor, 0, 4096) == 0
     }
 
     deinit { close(descriptor) }
@@ -181,7 +184,9 @@ public final class SpoolWriter: Sendable {
 
     private func hasRoom(_ limit: UInt64?) -> Bool {
         var status = stat()
-        if let limit, fstat(descriptor, &status) == 0, UInt64(max(status.st_blocks, 0)) * 512 > limit { return false }
+        if canRelease, let limit, fstat(descriptor, &status) == 0, UInt64(max(status.st_blocks, 0)) * 512 > limit {
+            return false
+        }
         var system = statvfs()
         guard fstatvfs(descriptor, &system) == 0 else { return true }
         return UInt64(system.f_bavail) * UInt64(system.f_frsize) > Self.reserve

@@ -38,6 +38,6 @@ import Testing
     private func message(_ number: Int) -> StoredMessage {
         StoredMessage(
             kind: .message, notifies: false, id: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 24),
-            timestamp: Int64(number), tag: 1, body: Array("message \(number)".utf8))
+            timestamp: Int64(number), tag: 1, body: Array("message \(number)".utf8)[...])
     }
 }

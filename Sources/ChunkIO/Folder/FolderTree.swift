@@ -229,7 +229,7 @@ final class FolderTree {
             case 0: break
             case EEXIST:
                 guard isLink(candidate, in: directory, to: entry.target) else { continue }
-            case EPERM, EOPNOTSUPP, ENOSYS, EILSEQ, EINVAL: return false
+            case EPERM, EOPNOTSUPP, ENOSYS, EILSEQ, EINVAL, ENAMETOOLONG: return false
             default: throw failure(code, "link", entry.path)
             }
             if let seconds = entry.modifiedAt {

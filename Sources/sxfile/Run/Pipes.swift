@@ -72,6 +72,10 @@ final class OutputCopy: Sendable {
             if piped.isEnded, !piped.isComplete { return }
             usleep(20_000)
         }
+        // Of two at once the first to end takes the file along.
+        guard source >= 0 else { return }
+        throw CommandFailure(
+            .failed, "another `sxfile accept` has written transfer \(id), and this one only a part of it")
     }
 
     private func copyPiece(_ source: Int32, at offset: UInt64, atMost limit: UInt64) throws -> UInt64 {
