@@ -62,6 +62,10 @@ struct SchemaTests {
             "name": .text, "ok": .truth, "message": .text, "bytes": .optionalNumber, "address": .text,
             "version": .number, "connectMilliseconds": .number, "roundTripMilliseconds": .number,
         ],
+        "entry": [
+            "kind": .word(["file", "folder", "link"]), "size": .number, "mode": .text, "modifiedAt": .optionalText,
+            "hidden": .truth, "executable": .truth, "path": .text, "encodedPath": .text, "target": .optionalText,
+        ],
         "relay": ["address": .text, "port": .number, "metricsPort": .optionalNumber],
         "demo": ["size": .number, "bytesPerSecond": .number, "ok": .truth],
         "error": [
@@ -175,14 +179,17 @@ struct SchemaTests {
         try await run(bob, "inbox", "2", gives: ["transfer"])
         try await run(bob, "decline", "2", gives: ["transfer"])
         try await run(alice, "resume", gives: ["transfer", "error"], status: 4)
-        try await run(alice, "retry", "2", "--no-wait", gives: ["transfer"])
-        try await run(alice, "cancel", "3", gives: ["transfer"])
-        try await run(bob, "resume", gives: ["transfer"])
         let asking = try bob.start("retry", "2", "--json")
         let sending = try alice.start("daemon", "--json")
         try record.check(["retry"], try await asking.wait(), ["transfer"])
         sending.signal(SIGTERM)
         try record.check(["daemon"], try await sending.wait(), [])
+        let again = try await ask(alice, "retry", "2", "--no-wait")
+        try record.check(["retry"], again, ["transfer"])
+        let offered: Int = try #require(try again.objects.first?["id"])
+        try await run(alice, "cancel", "\(offered)", gives: ["transfer"])
+        try await run(bob, "resume", gives: ["transfer"])
+        try await run(alice, "send", "bob", stage.directory, "--exclude", "sxfile.db*", "--dry-run", gives: ["entry"])
         try await run(bob, "status", "--all", "--since", "1h", gives: ["transfer"])
         let complete = try #require(try await ask(bob, "status", "--all").objects.last { $0["state"] == "complete" })
         let id: Int = try #require(complete["id"])
