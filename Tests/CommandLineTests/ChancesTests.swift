@@ -26,6 +26,44 @@ struct ChancesTests {
         #expect(try await alice.run("retry", "99").status == 3)
     }
 
+    /// Asking for the offer before the one that was withdrawn changes nothing.
+    @Test("what the sender has withdrawn stays so, whichever offer of it is asked for")
+    func withdrawn() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let first = try await alice.offer(try stage.makeFile("photo.raw", count: 300_000), to: bob)
+        let offer = try await bob.newestOffer()
+        try await bob.succeed("decline", offer)
+        _ = try await alice.run("resume")
+        let again = try await alice.succeed("retry", first, "--no-wait").text
+        try await alice.succeed("cancel", again)
+        let sending = try alice.start("daemon")
+        let asking = try await bob.run("retry", offer)
+        #expect(asking.status == 4, "\(asking.errors)")
+        #expect(try await bob.run("retry", offer).status == 4)
+        sending.signal(SIGTERM)
+        try await sending.wait()
+    }
+
+    @Test("an accepting policy writes nothing where its directory is gone")
+    func directoryGone() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let place = stage.directory + "/in"
+        mkdir(place, 0o755)
+        try await bob.succeed("contacts", "set", "alice", "accept=always", "dir=\(place)")
+        rmdir(place)
+        let sent = try await alice.offer(try stage.makeFile("photo.raw", count: 10), to: bob)
+        _ = try await bob.run("resume")
+        #expect(!Stage.list(stage.directory).contains("in"))
+        #expect(try await alice.state(sent) == "offered")
+        mkdir(place, 0o755)
+        let sending = try alice.start("resume", "--wait", "1h")
+        #expect(try await bob.run("resume", "--wait", "1h").status == 0)
+        #expect(try await sending.wait().status == 0)
+        #expect(Stage.list(place) == ["photo.raw"])
+    }
+
     @Test("a recipient asks for what failed here, and gets it without accepting again")
     func recipientRetries() async throws {
         let stage = try await Stage()
