@@ -40,6 +40,7 @@ struct SettingsTests {
                 "relay=\tbuilt-in", "name=Alice\tfile \(file):2", "inline-limit=1048576\tbuilt-in",
                 "limit-rate=1M\tenvironment SXFILE_LIMIT_RATE", "proxy=\tbuilt-in", "lane=auto\tbuilt-in",
                 "direct.offer-public=yes\tfile \(file):7", "direct.dial-public=yes\tfile \(file):6",
+                "hook=\tbuilt-in", "notify=no\tbuilt-in",
             ])
         let object = try #require(try await alice.succeed("config", "get", "name", "--json").objects.first)
         #expect(object.keys == ["v", "type", "name", "value", "origin", "place", "line"])

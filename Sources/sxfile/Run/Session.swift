@@ -37,7 +37,7 @@ struct Session: Sendable {
                 "another sxfile is at work for this profile and keeps its own rate; "
                     + "`sxfile config set limit-rate` changes it", color: 33)
         }
-        if case let proxy = try profile.settingWithOrigin(.proxy), case .environment = proxy.origin, proxy.value != nil,
+        if let proxy = try? profile.settingWithOrigin(.proxy), case .environment = proxy.origin, proxy.value != nil,
             EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning
         {
             console.complain(
