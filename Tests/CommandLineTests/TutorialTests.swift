@@ -21,7 +21,7 @@ struct TutorialTests {
         for path in [place, stage.directory + "/bin"] { mkdir(path, 0o755) }
         symlink(stage.program, stage.directory + "/bin/sxfile")
         // Whatever fails, what runs in the background ends with the shell.
-        let script = (["set -ex", "trap 'kill $(jobs -p) 2>/dev/null' EXIT", "cd \(place)"] + lines).joined(
+        let script = (["set -ex", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", "cd \(place)"] + lines).joined(
             separator: "\n")
         let result = try await ChildProcess(
             "/bin/bash", ["-c", script],
