@@ -31,21 +31,20 @@ struct Session: Sendable {
         var options: [Setting: String] = [:]
         options[.limitRate] = limitRate
         let profile = try Profile.open(name: profileName, environment: environment, options: options)
-        if limitRate != nil, EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning {
-            console.complain(
-                "warning",
-                "another sxfile is at work for this profile and keeps its own rate; "
-                    + "`sxfile config set limit-rate` changes it", color: 33)
-        }
-        if let proxy = try? profile.settingWithOrigin(.proxy), case .environment = proxy.origin, proxy.value != nil,
-            EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning
-        {
-            console.complain(
-                "warning",
-                "another sxfile is at work for this profile and goes its own way to the relays; "
-                    + "`sxfile config set proxy` changes it", color: 33)
+        if limitRate != nil { warnIfAnotherWorks(profile, "keeps its own rate", .limitRate) }
+        if let proxy = try? profile.settingWithOrigin(.proxy), case .environment = proxy.origin {
+            warnIfAnotherWorks(profile, "goes its own way to the relays", .proxy)
         }
         return profile
+    }
+
+    /// What holds for this command alone does not hold for the engine that does its work.
+    private func warnIfAnotherWorks(_ profile: Profile, _ what: String, _ setting: Setting) {
+        guard EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning else { return }
+        console.complain(
+            "warning",
+            "another sxfile is at work for this profile and \(what); `sxfile config set \(setting.rawValue)` changes it",
+            color: 33)
     }
 
     /// The user's home directory.
