@@ -96,6 +96,15 @@ public final class ChunkBufferPool: Sendable {
         return memory.map { ChunkBuffer($0.start, of: self) }
     }
 
+    /// An empty buffer, as soon as there is one.
+    public func take() async -> ChunkBuffer {
+        await withCheckedContinuation { continuation in
+            if let buffer = take(orLater: { continuation.resume(returning: $0) }) {
+                continuation.resume(returning: buffer)
+            }
+        }
+    }
+
     private func allocate() -> Memory {
         guard let start = aligned_alloc(4096, ChunkBuffer.headroom + (capacity + 4095) & ~4095) else {
             preconditionFailure("the machine has no memory left")
