@@ -12,7 +12,8 @@ extension Engine {
     func advance(_ id: Int64) async {
         // Every step changes the row; a bound keeps a step that cannot be stored from being taken for ever.
         for _ in 0..<8 {
-            guard !isStopping, let facts = facts(id) else { return }
+            // What goes to a group goes by its parts.
+            guard !isStopping, let facts = facts(id), !facts.transfer.isToGroup else { return }
             if facts.transfer.state.isEnded { endRunner(id) }
             if profile.isCutOff(facts.transfer), running[id] == nil {
                 return await fail(id, Profile.cutOff, .failed)
@@ -147,7 +148,7 @@ extension Engine {
             report: { [broadcast] event in broadcast.report(event) },
             changed: { [inbox] id in inbox.yield(.transfer(id)) },
             moved: { [moves] in moves.add() },
-            direct: direct)
+            direct: direct, sources: sources)
         let runner: any TransferRunner
         do throws(RunnerFailure) {
             switch transfer.direction {
@@ -328,10 +329,10 @@ extension Profile {
                 db,
                 sql: """
                     SELECT id FROM transfers
-                    WHERE state IN ('accepted', 'active', 'sent') OR (state = 'offered' AND direction = 'send')
-                        OR (state = 'offered' AND expiresAt IS NOT NULL)
+                    WHERE groupId IS NULL AND (state IN ('accepted', 'active', 'sent')
+                        OR (state = 'offered' AND direction = 'send') OR (state = 'offered' AND expiresAt IS NOT NULL)
                         OR untold = 1 OR askedAgain = 1 OR connection IS NOT NULL
-                        OR (destination IS NOT NULL AND state IN ('declined', 'cancelled', 'failed'))
+                        OR (destination IS NOT NULL AND state IN ('declined', 'cancelled', 'failed')))
                     ORDER BY id
                     """)
         }

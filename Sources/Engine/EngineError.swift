@@ -13,6 +13,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case badSetting(String)
     /// No contact has this name.
     case noSuchContact(String)
+    /// No message of the group reaches anybody: I am not in it, or not yet connected to a member.
+    case nobodyInGroup(String)
     /// No transfer or message has this id.
     case noSuchTransfer(Int64)
     /// There is no file at this path.
@@ -55,7 +57,8 @@ public enum EngineError: Error, Equatable, Sendable {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
-        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
+        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .nobodyInGroup,
+            .tooLargeInline,
             .subscriptionTaken, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
@@ -110,6 +113,7 @@ extension EngineError: CustomStringConvertible {
         case .badLink(let what): "the link is damaged or no sxfile link: \(what)"
         case .badAddress(let text): "'\(text)' is no relay address; it looks like smp://FINGERPRINT@HOST:PORT"
         case .noSuchContact(let name): "no contact is called '\(name)'"
+        case .nobodyInGroup(let name): "no member of '#\(name)' can be reached yet"
         case .noSuchTransfer(let id): "there is no transfer \(id)"
         case .noSuchFile(let path): "there is no file \(path)"
         case .notRegular(let path): "\(path) is no regular file"
