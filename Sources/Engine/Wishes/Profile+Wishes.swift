@@ -36,8 +36,8 @@ extension Profile {
         if case .transfer(let id) = subject, let transfer = try transfer(id: id), transfer.isToGroup {
             // One member's relay is no reason to leave the others alone.
             let open = transfer.members.filter { !$0.isFinished }
-            return try !open.isEmpty
-                && open.allSatisfy { part throws(EngineError) in try needs(server, for: .transfer(part.id)) }
+            for part in open where try !needs(server, for: .transfer(part.id)) { return false }
+            return !open.isEmpty
         }
         let needed: Set<String>? = try read { db in
             var connections: [ConnectionID] = []
