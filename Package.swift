@@ -133,7 +133,7 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("GroupCoreTests", ["GroupCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
-        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", "TransferCore", system]),
+        tests("ChunkIOTests", ["ChunkIO", "CLinux", "Guarding", "Primitives", "TransferCore", system]),
         tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
