@@ -105,7 +105,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
+                "AgentLink", "ChatProtocol", "GroupCore", "TransferCore", "ChunkIO", "DirectLane", "Database",
+                "Guarding",
                 "RateLimit",
                 "Primitives", "CLinux", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging,
                 system,

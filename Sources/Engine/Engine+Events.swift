@@ -53,12 +53,15 @@ extension Engine {
     enum Owner {
         case contact(Contact)
         case transfer(Transfer)
+        case group(GroupConnectionRow)
         case nobody
     }
 
     func owner(_ connection: ConnectionID) -> Owner {
         let owner: Owner? = try? profile.read { db in
             if let transfer = try Transfer.fetch(db, connection: connection) { return .transfer(transfer) }
+            // Before contacts: rows of those stand for connections of groups.
+            if let row = try GroupConnectionRow.fetch(db, connection: connection) { return .group(row) }
             if let contact = try Contact.fetch(db, connection: connection) { return .contact(contact) }
             return .nobody
         }
@@ -69,6 +72,7 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact): await advance(contact: contact)
         case .transfer(let transfer): await advance(transfer.id)
+        case .group(let row): await advance(row)
         case .nobody: break
         }
     }
@@ -79,6 +83,7 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact): confirm(contact, connection)
         case .transfer(let transfer): confirm(transfer, connection, info)
+        case .group(let row): await advance(row)
         case .nobody: attempt("refusing a stranger") { db in try AgentStore.delete(db, connection) }
         }
         await wakePending()
@@ -131,6 +136,7 @@ extension Engine {
             } else {
                 await takeLate(incoming, inbound: inbound, transfer.id, connection)
             }
+        case .group(let row): await take(row, connection, inbound: inbound, integrity, body)
         case .nobody: attempt("dropping a message") { db in try AgentStore.deleteInbound(db, inbound) }
         }
     }
@@ -148,7 +154,8 @@ extension Engine {
             if isStopping { return }
             owesConfirmation.insert(connection)
             await acknowledge(token)
-        case .nobody: await acknowledge(token)
+        // Only file connections carry bulk messages.
+        case .group, .nobody: await acknowledge(token)
         }
     }
 
@@ -207,6 +214,7 @@ extension Engine {
         switch owner(connection) {
         case .transfer(let transfer): await advance(transfer.id)
         case .contact(let contact): await deliveredInline(contact, connection)
+        case .group(let row): await delivered(row, connection)
         case .nobody: break
         }
         changed.yield()
@@ -257,6 +265,7 @@ extension Engine {
             } else {
                 await fail(transfer.id, error.description, FailureKind(error))
             }
+        case .group(let row): await advance(row)
         case .nobody: break
         }
     }
