@@ -68,8 +68,7 @@ public enum EngineError: Error, Equatable, Sendable {
         case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchFile: .notFound
         case .group(.noSuchMember): .notFound
         case .group, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState, .contactFailed,
-            .tooLargeInline,
-            .subscriptionTaken, .wrongPassphrase, .system:
+            .nobodyInGroup, .tooLargeInline, .subscriptionTaken, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission

@@ -196,3 +196,15 @@ extension Group {
         return contact
     }
 }
+
+extension Transfer {
+    /// What its offer says; nil while its file connection has no link.
+    func offered(_ db: GRDB.Database) throws -> OfferedFile? {
+        guard let link = try connection.flatMap({ try AgentStore.link(db, $0) }) else { return nil }
+        let folder = try folder?.offered(db, transfer: id)
+        return OfferedFile(
+            name: name, size: size, invitation: link, chunkSize: chunkSize, mode: mode, modifiedAt: modifiedAt,
+            isFolder: folder != nil, folder: folder, expiresAt: expiresAt,
+            retries: try retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef })
+    }
+}

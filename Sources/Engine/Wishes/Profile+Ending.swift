@@ -51,6 +51,7 @@ extension Profile {
         transfer.isUntold = transfer.direction == .receive || transfer.offerMessage != nil
         if !transfer.isUntold, let connection = transfer.connection {
             // The offer never left: there is nobody to tell.
+            try Outgoing.delete(db, subject: transfer.id)
             try AgentStore.delete(db, connection)
             transfer.connection = nil
         }

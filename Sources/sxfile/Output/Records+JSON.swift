@@ -84,12 +84,10 @@ extension Transfer {
 
     /// How many members of a group have it, and how many will not.
     var membersText: String {
-        let over = [("declined", TransferState.declined), ("cancelled", .cancelled), ("failed", .failed)]
-            .map { ($0.0, state: $0.1) }
-            .compactMap { word, state in
-                let count = members.count { $0.state == state }
-                return count > 0 ? "\(count) \(word)" : nil
-            }
+        let over = [TransferState.declined, .cancelled, .failed].compactMap { state in
+            let count = members.count { $0.state == state }
+            return count > 0 ? "\(count) \(state.rawValue)" : nil
+        }
         let done = members.count { $0.state == .complete }
         return (["\(done) of \(members.count) have it"] + over).joined(separator: ", ")
     }
@@ -98,7 +96,7 @@ extension Transfer {
         if isToGroup {
             return "waiting for " + Self.listed(members.filter { !$0.isFinished }.map { $0.member ?? $0.peer })
         }
-        switch (direction, state) {
+        return switch (direction, state) {
         case (.receive, .offered): nil
         case (.send, .offered): "waiting for \(peer) to accept"
         case (.receive, _) where isAsking: "waiting for \(peer) to offer it again"
