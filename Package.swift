@@ -157,7 +157,8 @@ let package = Package(
         tests(
             "EngineTests",
             [
-                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO",
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "GroupCore", "TransferCore",
+                "ChunkIO",
                 "DirectLane",
                 "Database",
                 "Primitives", nioCore, nioPosix, logging, system, grdb,
