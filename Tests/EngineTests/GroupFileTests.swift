@@ -30,23 +30,26 @@ private struct Circle {
         try await connected
         _ = try owner.profile.inviteToGroup(Self.name, contact: name)
         let grown = Circle(owner: owner, members: members + [user])
-        try await grown.settle()
+        try await grown.settle(user)
         return grown
     }
 
-    /// Until everybody is connected to everybody.
-    private func settle() async throws {
+    /// Until everybody is connected to everybody; all stay that long, as each may be needed by the others.
+    private func settle(_ newcomer: User) async throws {
         let all = [owner] + members
         try await withThrowingTaskGroup(of: Void.self) { group in
             for user in all {
                 group.addTask {
-                    _ = try await user.wait(.anything) { profile in
-                        if let invited = try profile.groups().first(where: \.isInvitation) {
-                            _ = try profile.joinGroup(invited.name)
+                    if user.files == newcomer.files {
+                        let team = try await user.wait(.anything) { try $0.groups().first }
+                        _ = try user.profile.joinGroup(team.name)
+                    }
+                    _ = try await user.wait(.anything) { _ in
+                        let isSettled = try all.allSatisfy { other in
+                            guard let team = try other.profile.groups().first else { return false }
+                            return try other.profile.members(of: team.id).filter(\.isActive).count == all.count - 1
                         }
-                        guard let team = try profile.groups().first, team.isJoined else { return nil as Bool? }
-                        let connected = try profile.members(of: team.id).filter(\.isActive).count
-                        return connected == all.count - 1 ? true : nil
+                        return isSettled ? true : nil
                     }
                 }
             }
