@@ -17,9 +17,9 @@ extension Engine {
         case .message(let connection, let inbound, _, let integrity, let body):
             drained.remove(connection)
             await take(connection, inbound: inbound, integrity, body)
-        case .bulk(let connection, _, let integrity, let body, let token):
+        case .bulk(let connection, let ids, let integrity, let body, let token):
             drained.remove(connection)
-            await take(connection, integrity, body, token)
+            await take(connection, integrity, body, token, last: ids.upperBound)
         case .delivered(let connection, let id): await delivered(connection, id)
         case .quota(let connection, let isFull): quota(connection, isFull: isFull)
         case .drained(let connection): await drained(connection)
@@ -141,16 +141,20 @@ extension Engine {
         }
     }
 
-    private func take(_ connection: ConnectionID, _ integrity: Integrity, _ body: [UInt8], _ token: BulkToken) async {
+    private func take(
+        _ connection: ConnectionID, _ integrity: Integrity, _ body: [UInt8], _ token: BulkToken, last: Int64
+    ) async {
         // Chunk after chunk, without a look into the database for each.
-        if let runner = runner(of: connection) { return runner.tell(.bulk(integrity, body, token)) }
+        if let runner = runner(of: connection) { return runner.tell(.bulk(integrity, body, token, last: last)) }
         switch owner(connection) {
         case .contact(let contact):
             await take(Incoming(body), body, inbound: nil, integrity, from: contact)
             await acknowledge(token)
         case .transfer(let transfer):
             await start(transfer)
-            if let runner = running[transfer.id]?.runner { return runner.tell(.bulk(integrity, body, token)) }
+            if let runner = running[transfer.id]?.runner {
+                return runner.tell(.bulk(integrity, body, token, last: last))
+            }
             if isStopping { return }
             owesConfirmation.insert(connection)
             await acknowledge(token)
