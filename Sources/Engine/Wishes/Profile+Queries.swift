@@ -90,7 +90,9 @@ extension Profile {
                             AND outbox.messageId <= messages.agentMessage)))
                     """
             ).count
-            return transfers + messages
+            // Whom I have told that I join, until I am connected to all.
+            let groups = try Group.current(db).filter(\.isBeingJoined).count
+            return transfers + messages + groups
         }
     }
 

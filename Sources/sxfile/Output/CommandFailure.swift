@@ -98,6 +98,9 @@ struct CommandFailure: Error {
         switch error {
         case .noSuchContact: hint = "`sxfile contacts` lists them; `sxfile invite` makes one"
         case .nobodyInGroup: hint = "`sxfile group members` shows how far they are; `sxfile resume` goes on connecting"
+        case .noSuchGroup: hint = "`sxfile group list` lists them; `sxfile group create` makes one"
+        case .noSuchMember(_, let group): hint = "`sxfile group members \(group)` lists them"
+        case .groupNameTaken: hint = "choose another name"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
         case .badLink: hint = "copy the whole link, on one line, from what `sxfile invite` printed"
         case .noRelay: hint = "run one yourself with `sxfile relay`"
