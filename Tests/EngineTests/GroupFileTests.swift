@@ -226,4 +226,38 @@ extension User {
             try circle.owner.profile.requestCancel(id)
         }
     }
+
+    /// 1 MiB to thirty, all engines at work.
+    @Test(.timeLimit(.minutes(8))) func thirtyMembers() async throws {
+        let count = 30
+        try await World.with { world in
+            try await Gathering.with((0...count).map { "user\($0)" }, in: world) { all in
+                let owner = all[0].profile
+                _ = try owner.createGroup("team")
+                for index in 1...count {
+                    _ = try owner.inviteToGroup("team", contact: "user\(index)")
+                    try await all.join(index, "team")
+                }
+                try await until { try all.reach(0, "team") == count }
+                let bytes = noise(1 << 20)
+                var request = SendRequest(contact: "#team")
+                request.path = try all[0].write("report.pdf", bytes)
+                request.lane = "relay"
+                let id = try #require(try owner.requestSend(request).transfer)
+                for index in 1...count {
+                    let offer = try await until { try all[index].profile.transfers(.inbox).first }
+                    #expect(offer.group == "team")
+                    try await all[index].profile.requestAccept(offer.id, into: all[index].files.path)
+                }
+                try await until { try owner.transfer(id: id)?.isFinished == true }
+                let whole = try #require(try owner.transfer(id: id))
+                #expect(whole.members.count == count)
+                #expect(whole.state == .complete)
+                for index in 1...count {
+                    let path = all[index].files.appendingPathComponent("report.pdf")
+                    #expect(try Data(contentsOf: path) == Data(bytes))
+                }
+            }
+        }
+    }
 }
