@@ -235,7 +235,7 @@ actor Engine {
             await useSettings()
             for contact in try profile.contacts() { await advance(contact: contact) }
             await wakePending()
-            await sendTexts()
+            await sendMessages()
             for id in try profile.openTransfers() { await advance(id) }
             await acceptByItself()
             await wakePending()

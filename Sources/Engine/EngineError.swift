@@ -15,6 +15,10 @@ public enum EngineError: Error, Equatable, Sendable {
     case noSuchContact(String)
     /// No transfer or message has this id.
     case noSuchTransfer(Int64)
+    /// No message has this id.
+    case noSuchMessage(Int64)
+    /// The message was deleted.
+    case messageDeleted(Int64)
     /// There is no file at this path.
     case noSuchFile(String)
     /// The source is no regular file.
@@ -54,8 +58,9 @@ public enum EngineError: Error, Equatable, Sendable {
     public var kind: FailureKind {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
-        case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
-        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
+        case .noSuchContact, .noSuchTransfer, .noSuchMessage, .noSuchFile: .notFound
+        case .messageDeleted, .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed,
+            .tooLargeInline,
             .subscriptionTaken, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
@@ -111,6 +116,8 @@ extension EngineError: CustomStringConvertible {
         case .badAddress(let text): "'\(text)' is no relay address; it looks like smp://FINGERPRINT@HOST:PORT"
         case .noSuchContact(let name): "no contact is called '\(name)'"
         case .noSuchTransfer(let id): "there is no transfer \(id)"
+        case .noSuchMessage(let id): "there is no message \(id)"
+        case .messageDeleted(let id): "message \(id) is deleted"
         case .noSuchFile(let path): "there is no file \(path)"
         case .notRegular(let path): "\(path) is no regular file"
         case .unreadable(let path, let why): "\(path) cannot be read: \(why)"

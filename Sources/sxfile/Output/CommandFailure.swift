@@ -98,6 +98,7 @@ struct CommandFailure: Error {
         switch error {
         case .noSuchContact: hint = "`sxfile contacts` lists them; `sxfile invite` makes one"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
+        case .noSuchMessage: hint = "`sxfile messages CONTACT` shows the ids"
         case .badLink: hint = "copy the whole link, on one line, from what `sxfile invite` printed"
         case .noRelay: hint = "run one yourself with `sxfile relay`"
         case .wrongState: hint = "`sxfile status --all` shows what became of it"
