@@ -87,14 +87,14 @@ struct ConversationTests {
                 == ["1\tyou\tmessage (deleted)\t", "2\tyou\tfile (offered)\t293.0 KiB\ta.bin"])
     }
 
-    @Test("from standard input; changed or deleted before it was sent, nobody hears of it")
-    func unsent() async throws {
+    @Test("from standard input, and with the relay down")
+    func relayDown() async throws {
         let stage = try await Stage()
         let (alice, bob) = try await stage.pair()
         stage.relay?.end()
         #expect(try await alice.run("send", "bob", "-m", "-", input: "from a pipe\n").status == 69)
         #expect(try await alice.run("send", "bob", "-m", "forget it").status == 69)
-        #expect(try await alice.run("delete", "2").status == 0)
+        #expect(try await alice.run("delete", "2").status == 69)
         #expect(try await alice.run("edit", "1", "-", input: "by hand").status == 69)
         #expect(
             try await conversation(alice, "bob")
@@ -102,9 +102,34 @@ struct ConversationTests {
         try await stage.startRelay()
         try await alice.succeed("resume")
         try await bob.succeed("resume")
-        #expect(try await conversation(bob, "alice").map { $0.hasSuffix("by hand") } == [true])
+        #expect(
+            try await conversation(bob, "alice")
+                == ["1\talice\tmessage (edited)\tby hand", "2\talice\tmessage (deleted)\t"])
         #expect(try await alice.run("send", "bob", "-", "-m", "-", input: "x").status == 2)
         #expect(try await alice.run("send", "bob", "-m", "-", input: "\n").status == 2)
+    }
+
+    @Test("changed or deleted before there was a connection, nobody hears of it")
+    func unsent() async throws {
+        let stage = try await Stage()
+        let alice = try await stage.person("alice")
+        let bob = try await stage.person("bob")
+        let link = try await alice.succeed("invite", "--as", "bob").text
+        for text in ["first", "hasty"] {
+            #expect(try await alice.run("send", "bob", "-m", text, "--timeout", "1s").status == 75)
+        }
+        #expect(try await alice.run("edit", "1", "second", "--timeout", "1s").status == 75)
+        _ = try await alice.run("delete", "2", "--timeout", "1s")
+        #expect(
+            try await conversation(alice, "bob")
+                == ["1\tyou\tmessage (waits)\tsecond", "2\tyou\tmessage (deleted)\t"])
+        let host = try alice.start("daemon")
+        try await bob.succeed("connect", "--as", "alice", input: link)
+        try await eventually("the text arrives") { try await !bob.newestOffer().isEmpty }
+        host.signal(SIGTERM)
+        try await host.wait()
+        #expect(try await conversation(bob, "alice") == ["1\talice\tmessage\tsecond"])
+        #expect(try await alice.run("resume").status == 0)
     }
 
     @Test("a deleted message takes a file in it along that nobody has taken")

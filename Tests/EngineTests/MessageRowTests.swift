@@ -1,23 +1,21 @@
-import ChatProtocol
 import Foundation
 import GRDB
 import SystemPackage
 import Testing
 
-@testable import Database
 @testable import Engine
 
 /// What becomes of a message by what comes after it, before it, or instead of it: rows alone, without a relay.
 @Suite struct MessageRowTests {
     /// A profile with one connected contact.
     private struct Desk {
-        let profile: Engine.Profile
+        let profile: Profile
         let contact: Contact
 
         static func with(_ body: (Desk) throws -> Void) throws {
             let directory = try temporaryDirectory()
             defer { try? FileManager.default.removeItem(at: directory) }
-            let profile = try Engine.Profile(directory: FilePath(directory.path))
+            let profile = try Profile(directory: FilePath(directory.path))
             try profile.set(.relay, "smp://AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=@127.0.0.1:1")
             var contact = try profile.requestInvite(as: "bob")
             contact.state = .connected
