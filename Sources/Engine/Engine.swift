@@ -234,6 +234,7 @@ actor Engine {
             seenVersion = try profile.dataVersion()
             await useSettings()
             for contact in try profile.contacts() { await advance(contact: contact) }
+            await advanceGroups()
             await wakePending()
             await sendMessages()
             for id in try profile.openTransfers() { await advance(id) }

@@ -53,6 +53,7 @@ struct ConversationTests {
         let objects = try await bob.succeed("messages", "alice", "--json").objects
         #expect(objects.map { $0["text"] } == ["hello\nbob", "", "hello yourself"])
         #expect(objects.map { $0["state"] } == ["read", "read", "sent"])
+        try #require(objects.count == 3)
         #expect(!objects[0].isNull("editedAt") && objects[0].isNull("deletedAt"))
         #expect(objects[1].isNull("editedAt") && !objects[1].isNull("deletedAt"))
         // What is gone is gone from the disk too.

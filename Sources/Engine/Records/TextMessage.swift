@@ -114,7 +114,8 @@ extension TextMessage {
     /// What came from the contact with this number; the newest, should one have been used twice.
     static func received(_ db: GRDB.Database, contact: Int64, ref: Int64) throws -> TextMessage? {
         try fetchAll(
-            db, where: "messages.contact = ? AND ref = ? AND direction = 'receive' AND kind <> 'gap'", [contact, ref]
+            db, where: "messages.contact = ? AND ref = ? AND direction = 'receive' AND messages.kind <> 'gap'",
+            [contact, ref]
         ).last
     }
 

@@ -117,7 +117,7 @@ extension Profile {
     private static func checkReachable(_ db: GRDB.Database, _ id: Int64) throws {
         guard let contact = try Contact.fetch(db, id: id) else { return }
         switch contact.state {
-        case .invited, .connecting, .connected: return
+        case .invited, .connecting, .connected, .member: return
         case .failed: throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
         case .removed: throw EngineError.contactFailed(contact.name, "the contact was removed")
         }
