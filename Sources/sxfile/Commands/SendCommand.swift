@@ -12,7 +12,7 @@ struct SendCommand: SessionCommand {
             `sxfile resume`. With only -m a message is sent. To '#group' the offer goes to every member who can be reached now, \
             under one id.
             """)
-    @Argument(help: "The contact, or '#group'.", completion: .contacts) var contact: String
+    @Argument(help: "The contact, or '#group'.", completion: .recipients) var contact: String
     @Argument(help: "Files and folders.", completion: .file()) var paths: [String] = []
     @Option(
         name: .customShort("m"),
