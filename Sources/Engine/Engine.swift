@@ -241,7 +241,7 @@ actor Engine {
             tellProfile()
             await advanceGroups()
             await wakePending()
-            await sendTexts()
+            await sendMessages()
             for id in try profile.openTransfers() { await advance(id) }
             await acceptByItself()
             await wakePending()

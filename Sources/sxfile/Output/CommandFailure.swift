@@ -101,6 +101,7 @@ struct CommandFailure: Error {
         case .noSuchMember(_, let group): hint = "`sxfile group members \(group)` lists them"
         case .groupNameTaken: hint = "choose another name"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
+        case .noSuchMessage: hint = "`sxfile messages CONTACT` shows the ids"
         case .badLink: hint = "copy the whole link, on one line, from what `sxfile invite` printed"
         case .noRelay: hint = "run one yourself with `sxfile relay`"
         case .wrongState: hint = "`sxfile status --all` shows what became of it"
