@@ -140,7 +140,6 @@ struct GroupFileTests {
             try await states(alice, id).values.allSatisfy { $0 == "complete" }
         }
         let read = try readBytes(of: host)
-        print("read \(read) of \(count)")
         #expect(read < 2 * count)
         for process in receiving + [host] {
             process.signal(SIGTERM)
