@@ -26,6 +26,8 @@ extension Profile {
                         OR EXISTS (SELECT 1 FROM transfers
                             WHERE direction = 'send' AND inline = 1 AND transfers.state = 'active' AND paused = 0)
                         OR EXISTS (SELECT 1 FROM messages WHERE state = 'queued')
+                        OR EXISTS (SELECT 1 FROM outgoing JOIN connections ON connections.id = outgoing.connection
+                            WHERE connections.state = 'connected')
                     """) ?? false
         }
     }
@@ -46,6 +48,7 @@ extension Profile {
                 let message = try TextMessage.fetch(db, id: id)
                 let contact = try message?.contact.flatMap { try Contact.fetch(db, id: $0) }
                 connections = [contact?.connection].compactMap { $0 }
+                if message?.groupID != nil { connections = try TextMessage.carriers(db, of: id) }
             }
             var servers: Set<String> = []
             for connection in connections {
