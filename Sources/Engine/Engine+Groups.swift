@@ -203,6 +203,39 @@ extension Engine {
         for notice in outcome.notices { logger.debug("group \(group): \(notice)") }
     }
 
+    /// Says to contacts and groups how we call ourselves from now on, if the user has changed that.
+    /// - Returns: whether there is something to say.
+    @discardableResult
+    func tellProfile() -> Bool {
+        // Settings that cannot be read say nothing.
+        guard (try? profile.setting(.name)) != nil else { return false }
+        let now = profile.memberProfile()
+        guard now != toldProfile else { return false }
+        do { return try storeProfile(now) } catch { logger.error("telling the profile failed: \(error)") }
+        return false
+    }
+
+    private func storeProfile(_ now: ChatProtocol.Profile) throws(EngineError) -> Bool {
+        let isNews = try profile.write { db in
+            let known = try Meta.value(db, "profile.told")
+            try Meta.set(db, "profile.told", now.displayName)
+            // Before the first time everybody was told when the connection was made.
+            guard let known, known != now.displayName else { return false }
+            let connections = try Int64.fetchAll(
+                db, sql: "SELECT connection FROM contacts WHERE state = 'connected' AND connection IS NOT NULL")
+            for connection in connections {
+                try Outgoing.insert(db, ConnectionID(rawValue: connection), ChatText.info(now))
+            }
+            for group in try Group.current(db) {
+                guard var runner = try GroupRunner(db, group: group.id) else { continue }
+                self.tell(try runner.handle(.wish(.profile(now))), group: group.id)
+            }
+            return true
+        }
+        toldProfile = now
+        return isNews
+    }
+
     // MARK: - Sending
 
     /// Encrypts and stores what waits, in its order for each connection.

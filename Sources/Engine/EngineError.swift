@@ -2,6 +2,8 @@ public import AgentLink
 public import Database
 public import GroupCore
 
+import enum ChatProtocol.MemberRole
+
 /// Why a wish, a command or the engine itself cannot go on.
 public enum EngineError: Error, Equatable, Sendable {
     /// The command was used wrongly.
@@ -132,6 +134,9 @@ extension EngineError: CustomStringConvertible {
         case .noSuchGroup(let name): "no group is called '#\(name)'"
         case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
         case .nobodyInGroup(let name): "no other member of '#\(name)' can be reached yet"
+        case .group(.roleTooLow(_, _, let needed)):
+            "that takes the role \(needed.rawValue) in the group, which you have not"
+        case .group(.alreadyMember): "the contact is in the group already, or invited to it"
         case .group(let refusal): refusal.description
         case .noSuchTransfer(let id): "there is no transfer \(id)"
         case .noSuchMessage(let id): "there is no message \(id)"

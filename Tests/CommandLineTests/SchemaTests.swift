@@ -241,7 +241,8 @@ struct SchemaTests {
             (["connect", "no-link"], 2),
             (["contacts", "remove", "bob"], 3), (["contacts", "set", "bob"], 2), (["contacts", "verify", "bob"], 3),
             (["contacts", "rename", "bob"], 2), (["config", "get", "color"], 2), (["config", "set", "lane", "air"], 2),
-            (["daemon", "--accept-from", "bob"], 3), (["relay", "--listen", "nowhere"], 2), (["group", "list"], 2),
+            (["daemon", "--accept-from", "bob"], 3), (["relay", "--listen", "nowhere"], 2),
+            (["group", "members", "nobody"], 3),
             (["demo", "/nowhere"], 3), (["doctor", "--loud"], 2), (["dance"], 2), (["--loud"], 2), (["send", "-x"], 2),
         ]
         for (words, status) in wrong {

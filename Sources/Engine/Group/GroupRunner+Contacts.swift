@@ -41,7 +41,7 @@ extension GroupRunner {
                 SELECT groupConnections.connection FROM groupMembers JOIN groupConnections
                     ON groupConnections.groupId = groupMembers.groupId AND groupConnections.member = groupMembers.member
                 JOIN connections ON connections.id = groupConnections.connection
-                WHERE groupMembers.contact = ? AND groupMembers.groupId <> ? AND kind = 'direct' AND closing = 0
+                WHERE groupMembers.contact = ? AND groupMembers.groupId <> ? AND groupConnections.kind = 'direct' AND closing = 0
                     AND groupMembers.departure IS NULL AND connections.state = 'connected'
                 """, arguments: [row.id, id])
         if let other { row.connection = ConnectionID(rawValue: other) } else { row.state = .removed }

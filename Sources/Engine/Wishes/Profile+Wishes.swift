@@ -40,6 +40,10 @@ extension Profile {
             switch subject {
             case .anything: return []
             case .contact(let id): connections = try [Contact.fetch(db, id: id)?.connection].compactMap { $0 }
+            case .group(let id):
+                connections = try GroupConnectionRow.all(db, group: id).compactMap(\.connection)
+                let inviter = try Group.fetch(db, id: id)?.inviter.flatMap { try Contact.fetch(db, id: $0)?.connection }
+                connections += [inviter].compactMap { $0 }
             case .transfer(let id):
                 let transfer = try Transfer.known(db, id: id)
                 let contact = try Contact.fetch(db, id: transfer.contact)
