@@ -1,6 +1,8 @@
+import AgentLink
 import ChatProtocol
 import Foundation
 import GRDB
+import GroupCore
 import Testing
 
 @testable import Engine

@@ -80,8 +80,8 @@ extension Engine {
                 try note(db, .gap, of: sender, in: group, ref: Int64(clamping: number))
             case .wrongParent(let sender, _), .contradicts(let sender, _):
                 try note(db, .conflict, of: sender, in: group)
-            // What is missing here may be what its sender had seen.
-            case .fork where isGap: break
+            // What is missing here may be what its sender had seen; and a change stands where its message does.
+            case .fork where isGap || !incoming.isNew: break
             case .fork: try note(db, .fork, of: member.member, in: group)
             case .repeated, .filled, .joined: break
             }
@@ -112,6 +112,16 @@ extension Engine {
 }
 
 extension Incoming {
+    /// Whether it adds to the conversation.
+    fileprivate var isNew: Bool {
+        switch self {
+        case .message, .evaluate: true
+        case .update, .delete, .info, .acceptance, .ok, .offer, .chunk, .want, .done, .fileOK, .direct, .cancel, .retry,
+            .group, .ignored, .unreadable:
+            false
+        }
+    }
+
     /// Whether it is content for all members, which has a place in the order of the group.
     fileprivate var isToAll: Bool {
         switch self {
