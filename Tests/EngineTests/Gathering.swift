@@ -1,4 +1,3 @@
-import ChatProtocol
 import Foundation
 import GroupCore
 import Synchronization

@@ -200,7 +200,7 @@ extension Profile {
         return try GroupConnectionRow.fetch(db, group: group, name)?.connection
     }
 
-    /// Whether what was said in the group is with the relays.
+    /// Whether what was said in the group is with the relays, and what is to be closed is closed.
     public func isWithRelay(group: Int64) throws(EngineError) -> Bool {
         try read { db in
             try
@@ -209,7 +209,9 @@ extension Profile {
                     sql: """
                         SELECT EXISTS (SELECT 1 FROM outgoing JOIN groupConnections USING (connection) WHERE groupId = ?)
                             OR EXISTS (SELECT 1 FROM outbox JOIN groupConnections USING (connection) WHERE groupId = ?)
-                        """, arguments: [group, group]) ?? false)
+                            OR EXISTS (SELECT 1 FROM groupConnections WHERE groupId = ? AND closing = 1)
+                            OR EXISTS (SELECT 1 FROM connections WHERE kind = 'group' AND state = 'deleting')
+                        """, arguments: [group, group, group]) ?? false)
         }
     }
 }

@@ -144,7 +144,8 @@ struct GroupCommand: AsyncParsableCommand {
                 [
                     ("name", .string("me")), ("id", .string(group.me.text)), ("role", .string(group.role.rawValue)),
                     ("category", .string("me")), ("status", .string(status)), ("connected", .bool(group.isJoined)),
-                    ("contact", .null), ("introductions", .array([])),
+                    ("confirmed", .bool(group.status == .confirmed)), ("displayName", .string(profile.displayName)),
+                    ("introductions", .array([])),
                 ])
             for member in members {
                 let made = introductions.filter { $0.invitee == member.id }
