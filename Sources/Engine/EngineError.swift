@@ -20,10 +20,10 @@ public enum EngineError: Error, Equatable, Sendable {
     case noSuchGroup(String)
     /// No member of the group has this name.
     case noSuchMember(String, group: String)
+    /// No other member of the group can be reached yet.
+    case nobodyInGroup(String)
     /// The group refuses it: why.
     case group(GroupRefusal)
-    /// No message of the group reaches anybody: I am not in it, or not yet connected to a member.
-    case nobodyInGroup(String)
     /// No transfer or message has this id.
     case noSuchTransfer(Int64)
     /// No message has this id.
@@ -130,11 +130,11 @@ extension EngineError: CustomStringConvertible {
         case .noSuchContact(let name): "no contact is called '\(name)'"
         case .noSuchGroup(let name): "no group is called '#\(name)'"
         case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
+        case .nobodyInGroup(let name): "no other member of '#\(name)' can be reached yet"
         case .group(.roleTooLow(_, _, let needed)):
             "that takes the role \(needed.rawValue) in the group, which you have not"
         case .group(.alreadyMember): "the contact is in the group already, or invited to it"
         case .group(let refusal): refusal.description
-        case .nobodyInGroup(let name): "no member of '#\(name)' can be reached yet"
         case .noSuchTransfer(let id): "there is no transfer \(id)"
         case .noSuchMessage(let id): "there is no message \(id)"
         case .messageDeleted(let id): "message \(id) is deleted"

@@ -205,7 +205,7 @@ struct GroupFileTests {
         try await alice.succeed("group", "create", "team")
         let empty = try await alice.run("send", "#team", path)
         #expect(empty.status == 1)
-        #expect(empty.errors.contains("no member of '#team' can be reached yet"))
+        #expect(empty.errors.contains("no other member of '#team' can be reached yet"))
         #expect(try await alice.run("send", "#team", path, "--inline").status == 2)
         #expect(try await alice.succeed("status", "--all").output.isEmpty)
     }

@@ -69,7 +69,9 @@ struct Outgoing: Sendable {
             UPDATE transfers SET offerMessage = ?,
                 untold = CASE WHEN state IN ('declined', 'cancelled', 'failed') THEN 1 ELSE untold END WHERE id = ?
             """, [number, subject])
-        try db.executeOften("UPDATE messages SET state = 'stored', agentMessage = ? WHERE id = ?", [number, subject])
+        try db.executeOften(
+            "INSERT OR REPLACE INTO deliveries (message, connection, number) SELECT id, ?, ? FROM messages WHERE id = ?",
+            [connection.rawValue, number, subject])
     }
 
     /// Removes what waits for connections that have ended.

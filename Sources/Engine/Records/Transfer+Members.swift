@@ -135,7 +135,7 @@ enum Recipient {
         case .contact(let contact):
             return try TextMessage.insert(
                 db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
-        case .group: throw EngineError.usage("a text to a group: not yet in this version; send the file without it")
+        case .group(let group, _): return try group.insertText(db, text)
         }
     }
 

@@ -83,8 +83,12 @@ extension Profile {
             throw .usage("--inline is for one contact: to a group the file goes as an offer to each member")
         }
         return try write { db in
-            let recipient = try Recipient(db, request.contact)
             var receipt = SendReceipt()
+            if request.contact.hasPrefix("#"), source == nil, let text = request.text {
+                receipt.message = try Group.named(db, request.contact).insertText(db, text)
+                return receipt
+            }
+            let recipient = try Recipient(db, request.contact)
             receipt.message = try recipient.insertText(db, request.text)
             guard let source else { return receipt }
             if let content, case .contact(let contact) = recipient {
