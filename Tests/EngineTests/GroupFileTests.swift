@@ -237,7 +237,9 @@ extension User {
             #expect(whole.state == .failed)
             #expect(whole.reason == "#team/bob is not in the group any more")
             // Nobody is left to whom it could go again.
-            #expect(throws: EngineError.nobodyInGroup("team")) { try circle.owner.profile.requestRetry(sending: id) }
+            #expect(throws: EngineError.wrongState(id, .failed, Profile.nobodyLeft)) {
+                try circle.owner.profile.requestRetry(sending: id)
+            }
         }
     }
 
@@ -259,7 +261,9 @@ extension User {
             #expect(again.retryOf == id)
             #expect(again.members.map(\.member) == ["carol", "dave"])
             // Asked twice, it is done once.
-            #expect(throws: EngineError.nobodyInGroup("team")) { try circle.owner.profile.requestRetry(sending: id) }
+            #expect(throws: EngineError.wrongState(id, .cancelled, Profile.nobodyLeft)) {
+                try circle.owner.profile.requestRetry(sending: id)
+            }
             async let sent = circle.owner.reaches(.complete, again.id)
             for member in circle.members.dropFirst() {
                 let offer = try await member.wait(.anything) { profile in

@@ -138,7 +138,7 @@ extension Profile {
             let group = try whole.groupID.flatMap({ try Group.fetch(db, id: $0) })
         else { throw EngineError.noSuchTransfer(old.id) }
         let parts = try old.isToGroup ? repeatable(db, old.members) : [old]
-        guard !parts.isEmpty else { throw EngineError.nobodyInGroup(group.name) }
+        guard !parts.isEmpty else { throw EngineError.wrongState(old.id, old.state, nobodyLeft) }
         var repeated = Transfer(
             id: try Meta.nextID(db), direction: .send, contact: try group.room(db), isInline: false, name: old.name,
             size: source.size, chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
@@ -153,6 +153,9 @@ extension Profile {
         }
         return try Transfer.known(db, id: repeated.id)
     }
+
+    /// Why there is nobody in a group to whom a file could go again.
+    static let nobodyLeft = "tried again: each member has it, was offered it again, or is not in the group any more"
 
     /// The parts that are over otherwise than complete, of members whom the group's messages reach, and that no other repeats
     /// or has repeated.
