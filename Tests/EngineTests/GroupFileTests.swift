@@ -84,12 +84,66 @@ extension User {
     }
 }
 
+/// What is said of a transfer to several.
+@Suite struct MembersTests {
+    private static func part(
+        _ state: TransferState, _ transferred: UInt64 = 0, failure: FailureKind? = nil, waiting: Waiting? = nil
+    ) -> Transfer {
+        var transfer = FlowTests.transfer(.send, state)
+        transfer.parent = 9
+        transfer.transferred = transferred
+        transfer.failure = failure
+        transfer.waiting = waiting
+        return transfer
+    }
+
+    private static func whole(_ parts: Transfer...) -> Transfer {
+        var transfer = FlowTests.transfer(.send, .offered)
+        transfer.connection = nil
+        transfer.groupID = 1
+        transfer.fold(parts)
+        return transfer
+    }
+
+    @Test func statesOfTheOpen() {
+        #expect(Self.whole(Self.part(.offered), Self.part(.complete)).state == .offered)
+        #expect(Self.whole(Self.part(.offered), Self.part(.accepted)).state == .accepted)
+        #expect(Self.whole(Self.part(.sent), Self.part(.active), Self.part(.failed)).state == .active)
+        #expect(Self.whole(Self.part(.sent), Self.part(.offered)).state == .offered)
+        #expect(Self.whole(Self.part(.sent), Self.part(.complete)).state == .sent)
+    }
+
+    @Test func theWorstOfTheEnded() {
+        #expect(Self.whole(Self.part(.complete), Self.part(.complete)).state == .complete)
+        #expect(Self.whole(Self.part(.complete), Self.part(.declined)).state == .declined)
+        let failed = Self.whole(
+            Self.part(.cancelled), Self.part(.failed, failure: .failed), Self.part(.failed, failure: .integrity))
+        #expect(failed.state == .failed)
+        #expect(failed.failure == .integrity)
+        #expect(failed.isFinished)
+    }
+
+    @Test func bytesInTheMean() {
+        #expect(Self.whole(Self.part(.active, 2), Self.part(.active, 4), Self.part(.declined, 1)).transferred == 3)
+        #expect(Self.whole(Self.part(.complete, 5), Self.part(.complete, 5)).transferred == 5)
+        #expect(Self.whole(Self.part(.cancelled, 1)).transferred == 0)
+    }
+
+    @Test func whatAllWaitFor() {
+        #expect(Self.whole(Self.part(.active), Self.part(.offered, waiting: .peer)).waiting == nil)
+        #expect(
+            Self.whole(Self.part(.active, waiting: .relayDown), Self.part(.offered, waiting: .peer)).waiting
+                == .relayDown)
+        #expect(Self.whole(Self.part(.complete), Self.part(.offered, waiting: .peer)).waiting == .peer)
+    }
+}
+
 @Suite(.serialized) struct GroupFileTests {
-    @Test(.timeLimit(.minutes(2))) func everyMemberHasIt() async throws {
+    @Test(.timeLimit(.minutes(2)), arguments: ["relay", "direct"]) func everyMemberHasIt(lane: String) async throws {
         try await World.with { world in
             let circle = try await Circle.form(["bob", "carol", "dave"], in: world)
             let bytes = noise(900_000)
-            let id = try circle.send(circle.owner.write("report.pdf", bytes))
+            let id = try circle.send(circle.owner.write("report.pdf", bytes)) { $0.lane = lane }
             let offered = try circle.whole(id)
             #expect(offered.group == "team")
             #expect(offered.peer == "#team")
@@ -160,6 +214,30 @@ extension User {
             #expect(throws: EngineError.noSuchMember("zoe", group: "team")) {
                 try circle.owner.profile.requestCancel(id, member: "zoe")
             }
+        }
+    }
+
+    /// Who leaves before accepting it is done with it; who has accepted it gets it all the same.
+    @Test(.timeLimit(.minutes(2))) func membersWhoLeave() async throws {
+        try await World.with { world in
+            let circle = try await Circle.form(["bob", "carol"], in: world)
+            let bytes = noise(300_000)
+            let id = try circle.send(circle.owner.write("report.pdf", bytes))
+            try await circle.owner.resume()
+            let (bob, carol) = (circle.members[0], circle.members[1])
+            _ = try bob.profile.leaveGroup("team")
+            try await bob.resume()
+            async let received = carol.receive()
+            _ = try await circle.owner.wait(.transfer(id)) { profile in
+                try profile.transfer(id: id)?.isFinished == true ? true : nil
+            }
+            #expect(try await received == Data(bytes))
+            #expect(try circle.states(id) == ["bob": .failed, "carol": .complete])
+            let whole = try circle.whole(id)
+            #expect(whole.state == .failed)
+            #expect(whole.reason == "#team/bob is not in the group any more")
+            // Nobody is left to whom it could go again.
+            #expect(throws: EngineError.nobodyInGroup("team")) { try circle.owner.profile.requestRetry(sending: id) }
         }
     }
 
