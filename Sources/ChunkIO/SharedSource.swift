@@ -3,7 +3,7 @@ import Guarding
 /// A source that several senders read, each at its own place: a chunk that they want at about the same time is read and hashed
 /// once.
 ///
-/// The latest chunks are kept, up to a bound. Who lags behind them reads by himself, as do several who lag together once for
+/// A chunk is kept for those who come to it soon, up to a bound. Who lags behind them reads by himself, as do several who lag together once for
 /// all of them; nobody waits for anybody else. With one reader nothing is kept, and nothing costs more than without this.
 public final class SharedSource: Sendable {
     /// What is read.
@@ -20,7 +20,9 @@ public final class SharedSource: Sendable {
     }
 
     private struct State {
-        var readers = 0
+        /// Where each reader goes on.
+        var readers: [Int: Int64] = [:]
+        var lastReader = 0
         var cursors: [Cursor]
         var chunks: [Place: Entry] = [:]
         var bytesKept = 0
@@ -55,7 +57,7 @@ public final class SharedSource: Sendable {
 
     /// Shares `source`.
     /// - Parameter limitInBytes: how much is kept of what was read.
-    public init(_ source: any ChunkSource, keeping limitInBytes: Int = 4 << 20) {
+    public init(_ source: any ChunkSource, keeping limitInBytes: Int = 16 << 20) {
         self.source = source
         self.limitInBytes = limitInBytes
         state = Guarded(State(cursors: [Cursor(source: source, next: 0, usedAt: 0)]))
@@ -63,27 +65,33 @@ public final class SharedSource: Sendable {
 
     /// One more reader, for as long as the result lives.
     public func reader() -> SharedReader {
-        state.withLock { $0.readers += 1 }
-        return SharedReader(of: self)
+        let number = state.withLock { state in
+            state.lastReader += 1
+            state.readers[state.lastReader] = 0
+            return state.lastReader
+        }
+        return SharedReader(number, of: self)
     }
 
-    fileprivate func leave() {
+    fileprivate func leave(_ reader: Int) {
         state.withLock { state in
-            state.readers -= 1
-            guard state.readers < 2 else { return }
-            state.chunks = state.chunks.filter { if case .coming = $0.value.contents { true } else { false } }
-            state.bytesKept = 0
+            state.readers[reader] = nil
+            trim(&state)
         }
     }
 
     /// Whether there is only one reader.
-    fileprivate var isAlone: Bool { state.withLock { $0.readers < 2 } }
+    fileprivate var isAlone: Bool { state.withLock { $0.readers.count < 2 } }
 
-    fileprivate func chunk(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {
+    fileprivate func chunk(
+        at offset: Int64, length: Int, for reader: Int
+    ) async throws(ChunkIOError) -> ReadChunk {
         let place = Place(offset: offset, length: length)
         let step = await withCheckedContinuation { continuation in
             let step: Step? = state.withLock { state in
                 state.clock += 1
+                state.readers[reader] = offset + Int64(length)
+                defer { trim(&state) }
                 guard var entry = state.chunks[place] else {
                     state.chunks[place] = Entry(usedAt: state.clock, contents: .coming([]))
                     return .read(Self.cursor(&state, at: place))
@@ -131,13 +139,9 @@ public final class SharedSource: Sendable {
     private func arrived(_ chunk: ReadChunk, at place: Place) {
         let waiting: [CheckedContinuation<Step, Never>] = state.withLock { state in
             guard case .coming(let waiting)? = state.chunks[place]?.contents else { return [] }
-            if state.readers < 2 {
-                state.chunks[place] = nil
-            } else {
-                state.chunks[place]?.contents = .there(chunk)
-                state.bytesKept += place.length
-                trim(&state)
-            }
+            state.chunks[place]?.contents = .there(chunk)
+            state.bytesKept += place.length
+            trim(&state)
             return waiting
         }
         for continuation in waiting { continuation.resume(returning: .taken(chunk)) }
@@ -151,8 +155,17 @@ public final class SharedSource: Sendable {
         for continuation in waiting { continuation.resume(returning: .failed(error)) }
     }
 
-    /// Lets go of what nobody has used for the longest time.
+    /// Lets go of what nobody comes to soon, then of what nobody has used for the longest time.
     private func trim(_ state: inout State) {
+        for (place, entry) in state.chunks {
+            guard case .there = entry.contents else { continue }
+            let isWanted = state.readers.values.contains { next in
+                next <= place.offset && place.offset - next < Int64(limitInBytes)
+            }
+            if isWanted { continue }
+            state.chunks[place] = nil
+            state.bytesKept -= place.length
+        }
         while state.bytesKept > limitInBytes {
             var oldest: (place: Place, usedAt: UInt64)?
             for (place, entry) in state.chunks {
@@ -168,11 +181,15 @@ public final class SharedSource: Sendable {
 
 /// One of the readers of a shared source.
 public final class SharedReader: ChunkSource {
+    private let number: Int
     private let shared: SharedSource
 
-    fileprivate init(of shared: SharedSource) { self.shared = shared }
+    fileprivate init(_ number: Int, of shared: SharedSource) {
+        self.number = number
+        self.shared = shared
+    }
 
-    deinit { shared.leave() }
+    deinit { shared.leave(number) }
 
     /// What is read.
     public var source: any ChunkSource { shared.source }
@@ -185,7 +202,7 @@ public final class SharedReader: ChunkSource {
     /// The bytes from `offset` on; of others who read the same, if they have just read it.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {
         if shared.isAlone { return try await shared.source.read(at: offset, length: length) }
-        return try await shared.chunk(at: offset, length: length)
+        return try await shared.chunk(at: offset, length: length, for: number)
     }
 
     /// The same in a buffer lent by `pool`: a copy, since what a lane puts in front of it is its own.
@@ -193,7 +210,7 @@ public final class SharedReader: ChunkSource {
         at offset: Int64, length: Int, into pool: ChunkBufferPool
     ) async throws(ChunkIOError) -> FilledChunk {
         if shared.isAlone { return try await shared.source.read(at: offset, length: length, into: pool) }
-        let chunk = try await shared.chunk(at: offset, length: length)
+        let chunk = try await shared.chunk(at: offset, length: length, for: number)
         let buffer = await pool.take()
         buffer.fill { memory in
             memory.copyBytes(from: chunk.bytes)
