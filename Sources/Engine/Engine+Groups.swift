@@ -210,7 +210,7 @@ extension Engine {
     func tell(_ outcome: GroupRunner.Outcome, group: Int64) {
         if let refusal = outcome.refusal { logger.notice("group \(group): \(refusal)") }
         for event in outcome.said { logger.debug("group \(group): says \(event)") }
-        for notice in outcome.notices { logger.debug("group \(group): \(notice)") }
+        for notice in outcome.notices { logger.debug("group \(group): \(notice.text)") }
     }
 
     /// Says to contacts and groups how we call ourselves from now on, if the user has changed that.
@@ -267,6 +267,23 @@ extension Engine {
                     logger.debug("a message on connection \(message.connection) was not sent: \(error)")
                 }
             }
+        }
+    }
+}
+
+extension GroupNotice {
+    /// For the log: ids and statuses, no text of a peer.
+    fileprivate var text: String {
+        switch self {
+        case .me(let status): "I am \(status.rawValue)"
+        case .member(let member, let status): "member \(member.text) is \(status.rawValue)"
+        case .confirmed(let member): "member \(member.text) is connected to all"
+        case .introduction(let invitee, let other, let status):
+            "introduction of \(invitee.text) to \(other.text) is \(status.rawValue)"
+        case .profile(let member, _): "member \(member.text) has a new profile"
+        case .departed(let member, let departure): "member \(member.text) is gone: \(departure.word.rawValue)"
+        case .lost(let member): "no connection with member \(member.text) is left"
+        case .ended(let departure): "I am out: \(departure.word.rawValue)"
         }
     }
 }
