@@ -180,12 +180,21 @@ extension Engine {
         }
     }
 
+    /// So many invitations of one contact may wait for the user.
+    private static let mostInvitations = 64
+
     /// x.grp.inv: a group that the user may join. The same one again is the same group.
     private func takeInvitation(_ db: GRDB.Database, _ invitation: GroupInvitation, from contact: Contact) throws {
         let isKnown = try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM groups WHERE contact = ? AND me = ?)",
             arguments: [contact.id, blob(invitation.invited.bytes)])
         guard isKnown != true else { return }
+        let waiting = try Int.fetchOne(
+            db, sql: "SELECT COUNT(*) FROM groups WHERE contact = ? AND status = 'invited' AND departure IS NULL",
+            arguments: [contact.id])
+        guard waiting ?? 0 < Self.mostInvitations else {
+            return logger.notice("contact \(contact.id) invites to more groups than \(Self.mostInvitations): skipped")
+        }
         let host = try contact.profile(db) ?? ChatProtocol.Profile(displayName: contact.name)
         do {
             let machine = try GroupMachine(

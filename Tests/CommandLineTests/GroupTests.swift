@@ -103,6 +103,42 @@ struct GroupTests {
         for daemon in daemons { _ = try await daemon.wait() }
     }
 
+    @Test("killed after every step that an engine tells of")
+    func killedAtEachStep() async throws {
+        let stage = try await Stage()
+        let people = try await stage.acquainted("alice", "bob", "carol")
+        try await people[0].succeed("group", "create", "team")
+        for person in people.dropFirst() {
+            try await people[0].succeed("group", "invite", "team", person.name)
+            _ = try await person.run("resume")
+            try await person.succeed("group", "join", "team", "--no-wait")
+        }
+        var daemons = try people.map { try $0.start("daemon", "-v") }
+        var kills = 0
+        while kills < 60 {
+            // A step, a message that went out or one that came in: then the engine is gone.
+            for (index, daemon) in daemons.enumerated() {
+                let log = daemon.errors
+                guard log.contains("group 1: ") || log.contains(": says ") || log.contains(": hears ") else { continue }
+                daemon.signal(SIGKILL)
+                _ = try await daemon.wait()
+                daemons[index] = try people[index].start("daemon", "-v")
+                kills += 1
+            }
+            let reached = try await people[2].connected("team")
+            if reached == 2, try await people[1].isConfirmed("team"), try await people[2].isConfirmed("team") { break }
+        }
+        #expect(kills > 10)
+        for person in people {
+            try await eventually("\(person.name) is connected to all") { try await person.connected("team") == 2 }
+        }
+        for person in people.dropFirst() {
+            try await eventually("\(person.name) is told so") { try await person.isConfirmed("team") }
+        }
+        for daemon in daemons { daemon.signal(SIGTERM) }
+        for daemon in daemons { _ = try await daemon.wait() }
+    }
+
     @Test("from cron alone, never two on line at once")
     func fromCron() async throws {
         let stage = try await Stage()
