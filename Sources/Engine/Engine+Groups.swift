@@ -80,6 +80,9 @@ extension Engine {
 
     /// Connections that are to go, with nothing more to say, are deleted at their relay.
     private func closeFinished() {
+        guard let finished = try? profile.read({ db in try GroupConnectionRow.finished(db) }), !finished.isEmpty else {
+            return
+        }
         attempt("closing connections of a group") { db in
             for row in try GroupConnectionRow.finished(db) {
                 if let connection = row.connection { try AgentStore.delete(db, connection) }
@@ -259,6 +262,7 @@ extension Engine {
 
     /// Encrypts and stores what waits, in its order for each connection.
     func sendOutgoing() async {
+        guard let isEmpty = try? profile.read({ db in try Outgoing.isEmpty(db) }), !isEmpty else { return }
         attempt("dropping messages to nobody") { db in try Outgoing.dropUndeliverable(db) }
         var blocked: Set<ConnectionID> = []
         while !isStopping, let waiting = try? profile.read({ db in try Outgoing.sendable(db, besides: blocked) }),

@@ -114,8 +114,10 @@ struct GroupTests {
             try await person.succeed("group", "join", "team", "--no-wait")
         }
         var daemons = try people.map { try $0.start("daemon", "-v") }
-        var kills = 0
-        while kills < 60 {
+        var (kills, looks) = (0, 0)
+        // Until nothing has happened for a while.
+        while kills < 60, looks < 1000 {
+            looks += 1
             // A step, a message that went out or one that came in: then the engine is gone.
             for (index, daemon) in daemons.enumerated() {
                 let log = daemon.errors
@@ -123,12 +125,11 @@ struct GroupTests {
                 daemon.signal(SIGKILL)
                 _ = try await daemon.wait()
                 daemons[index] = try people[index].start("daemon", "-v")
-                kills += 1
+                (kills, looks) = (kills + 1, 0)
             }
-            let reached = try await people[2].connected("team")
-            if reached == 2, try await people[1].isConfirmed("team"), try await people[2].isConfirmed("team") { break }
+            try await Task.sleep(for: .milliseconds(2))
         }
-        #expect(kills > 10)
+        #expect(kills > 3)
         for person in people {
             try await eventually("\(person.name) is connected to all") { try await person.connected("team") == 2 }
         }
