@@ -152,32 +152,28 @@ extension Profile {
         }
         let source = try SourceFolder(folder)
         // Before the walk, which may take long.
-        _ = try read { db in try Self.usableContact(db, request.contact) }
+        _ = try read { db in try Recipient(db, request.contact) }
         let (scan, manifest) = try prepare(source)
         do {
             let layout = try FolderLayout(
                 manifest: scan.length, content: scan.totals.bytes, files: scan.totals.files)
             let offered = OfferedFolder(layout: layout, hash: scan.hash, totals: scan.totals, first: scan.first)
             return try write { db in
-                let contact = try Self.usableContact(db, request.contact)
+                let recipient = try Recipient(db, request.contact)
                 var receipt = SendReceipt()
-                if let text = request.text, !text.isEmpty {
-                    receipt.message = try TextMessage.insert(
-                        db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
+                receipt.message = try recipient.insertText(db, request.text)
+                let transfer = try recipient.insertOffer(
+                    db, name: request.name ?? source.name, size: layout.size
+                ) { transfer in
+                    transfer.path = source.path
+                    transfer.mode = source.mode
+                    transfer.modifiedAt = source.modifiedAt
+                    transfer.message = receipt.message
+                    transfer.laneWish = request.lane
                 }
-                var transfer = Transfer(
-                    id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false,
-                    name: request.name ?? source.name, size: layout.size, chunkSize: ChunkPlan.defaultChunkSize,
-                    now: unixNow())
-                transfer.path = source.path
-                transfer.mode = source.mode
-                transfer.modifiedAt = source.modifiedAt
-                transfer.message = receipt.message
-                transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
-                try transfer.insert(db)
-                try db.execute(
-                    sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [request.lane, transfer.id])
-                try Folder.insert(db, transfer: transfer.id, offered, sources: Folder.text(source.sources))
+                let sources = Folder.text(source.sources)
+                try Folder.insert(db, transfer: transfer.id, offered, sources: sources)
+                for part in transfer.members { try Folder.insert(db, transfer: part.id, offered, sources: sources) }
                 try self.keep(manifest, for: transfer.id)
                 receipt.transfer = transfer.id
                 receipt.look = FolderLook(request.name ?? source.name, scan)

@@ -20,7 +20,10 @@ enum ChatText {
     static func ok() -> [UInt8] { encoded(.ok) }
 
     /// x.file.
-    static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] {
+    static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] { encoded(offer(file), id: ref) }
+
+    /// x.file, without its number.
+    static func offer(_ file: OfferedFile) -> ChatEvent {
         let kind: FileOffer.Kind = file.folder != nil ? .tree : file.isStream ? .stream : .file
         var offer =
             FileOffer(
@@ -29,10 +32,8 @@ enum ChatText {
                 entries: file.folder?.json) ?? .plain
         offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
         offer.retries = file.retries
-        return encoded(
-            .fileOffer(
-                FileInvitation(
-                    name: file.name, size: file.size, invitation: file.invitation, offer: offer)), id: ref)
+        return .fileOffer(
+            FileInvitation(name: file.name, size: file.size, invitation: file.invitation, offer: offer))
     }
 
     /// x.msg.new with a text.
