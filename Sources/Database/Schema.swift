@@ -13,6 +13,10 @@ enum Schema {
         migrator.registerMigration("chances") { db in
             try db.execute(sql: chances)
         }
+        migrator.registerMigration("folder patterns") { db in
+            // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
+            try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
+        }
         return migrator
     }
 

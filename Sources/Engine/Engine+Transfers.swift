@@ -23,7 +23,7 @@ extension Engine {
     }
 
     private func facts(_ id: Int64) -> TransferFacts? {
-        let drained = self.drained
+        let (drained, queueless) = (self.drained, self.queueless)
         let facts: TransferFacts?? = try? profile.read { db in
             guard let transfer = try Transfer.fetch(db, id: id) else { return nil }
             let contact = try Contact.fetch(db, id: transfer.contact)?.connection
@@ -41,7 +41,8 @@ extension Engine {
                 transfer: transfer, connection: try transfer.connection.flatMap { try AgentStore.state(db, $0) },
                 contact: try contact.flatMap { try AgentStore.state(db, $0) }, isFarewellDelivered: isDelivered,
                 hasInlineParts: try InlineContent.first(db, transfer: id) != nil, now: unixNow(),
-                isQueueRead: transfer.connection.map { drained.contains($0) } ?? true)
+                isQueueRead: transfer.connection.map { drained.contains($0) } ?? true,
+                isQueueRefused: transfer.connection.map { queueless.contains($0) } ?? false)
         }
         return facts ?? nil
     }
@@ -215,6 +216,7 @@ extension Engine {
             logger.debug("the end of transfer \(transfer.id) was not told: \(error)")
             return false
         }
+        profile.sweepSpool()
         await wakePending()
         return true
     }
@@ -273,6 +275,7 @@ extension Engine {
             try row.update(db, now: unixNow())
         }
         endRunner(transfer.id)
+        profile.sweepSpool()
         await wakePending()
     }
 

@@ -45,6 +45,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case subscriptionTaken
     /// A relay that the running engine cannot use: the kind of failure, and why.
     case relay(FailureKind, String)
+    /// The engine that runs does not use the proxy that this environment variable names.
+    case otherRoute(String)
     /// An exported profile that this passphrase does not open.
     case wrongPassphrase
     /// The system refused something that the engine needs.
@@ -56,7 +58,7 @@ public enum EngineError: Error, Equatable, Sendable {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
         case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
-            .subscriptionTaken, .wrongPassphrase, .system:
+            .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission
@@ -95,7 +97,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
         case .relayUnreachable, .relayIncompatible: self = .relay
         case .relayIdentity, .ratchet: self = .integrity
         case .badLink: self = .usage
-        case .relayRefused, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
+        case .relayRefused, .relayBusy, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
             .stopped, .withdrawn:
             self = .failed
         }
@@ -126,6 +128,8 @@ extension EngineError: CustomStringConvertible {
             .relay(_, let what):
             what
         case .database(let error): error.description
+        case .otherRoute(let variable):
+            "another sxfile is at work for this profile, and does not go by the proxy of \(variable): nothing was done"
         case .wrongPassphrase: "the passphrase is wrong, or the file is damaged"
         case .subscriptionTaken:
             "another sxfile with the same keys is on line (a copied profile?); stop one and run `sxfile doctor --rekey`"

@@ -86,6 +86,7 @@ extension Profile {
         let name = request.name ?? "stdin"
         if name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) { throw .usage("a name has 1 to 255 bytes") }
         if request.isInline == true { throw .usage("--inline is for a single small file") }
+        try checkLane(request.lane)
         try makeSpool()
         let path = spool.appending("new-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).data")
         let writer: SpoolWriter
@@ -97,6 +98,7 @@ extension Profile {
                     id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false, name: name, size: nil,
                     chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
                 transfer.sourceIdentity = SourceStream.coming.text
+                transfer.expiresAt = request.expiresAt
                 if let text = request.text, !text.isEmpty {
                     transfer.message = try TextMessage.insert(
                         db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())

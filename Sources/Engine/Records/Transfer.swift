@@ -46,6 +46,8 @@ public enum Waiting: String, Sendable, CaseIterable {
     case relayFull = "relay-full"
     /// A relay that does not answer.
     case relayDown = "relay-down"
+    /// A relay that makes no new queues now.
+    case relayBusy = "relay-busy"
     /// Room at the destination.
     case space
     /// The user, who has paused it.
@@ -299,6 +301,11 @@ extension Transfer {
         try db.executeOften(
             "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
             [blob(checkpoint), bootID, Int64(clamping: transferred), id])
+    }
+
+    /// When a relay is tried next.
+    static func setRetry(_ db: GRDB.Database, id: Int64, at time: Int64) throws {
+        try db.execute(sql: "UPDATE transfers SET retryAt = ? WHERE id = ?", arguments: [time, id])
     }
 
     static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {

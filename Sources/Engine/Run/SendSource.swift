@@ -8,6 +8,8 @@ struct SendSource: Sendable {
     let reader: any ChunkSource
     /// The same, if it is a folder.
     var folder: FolderReader?
+    /// Of a folder: what its chunks were.
+    var hashes: ChunkHashes?
     /// The same, if it comes through a pipe.
     var spool: SpoolReader?
 
@@ -19,6 +21,7 @@ struct SendSource: Sendable {
                 manifest: profile.manifestPath(id), verdicts: profile.verdictsPath(id), layout: facts.layout,
                 sources: facts.folderSources)
             folder = opened
+            hashes = try ChunkHashes(opening: profile.hashesPath(id))
             reader = opened
         } else if transfer.stream != nil {
             let opened = try SpoolReader(opening: profile.streamPath(id)) {
@@ -48,6 +51,14 @@ extension SendRunner {
             await apply(machine.handle(.sourceEnded(size: size)))
             return machine.plan.place(of: place.number)
         }
+    }
+
+    /// A chunk of a folder that is read once more has to be what it was: its first hash is in the root.
+    func check(_ place: ChunkPlace, _ hash: [UInt8]) async throws(ChunkIOError) {
+        guard let folder = source.folder, let hashes = source.hashes, try !hashes.agrees(place.number, hash) else {
+            return
+        }
+        throw .partChanged(await folder.firstFailure(in: place.offset..<place.offset + UInt64(place.length)))
     }
 
     /// What the recipient has is not kept; and only what the stored checkpoint has chained.

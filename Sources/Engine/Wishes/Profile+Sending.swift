@@ -24,6 +24,9 @@ public struct SendRequest: Sendable {
     /// How long the offer stands without being accepted; nil for ever.
     public var expires: Duration?
 
+    /// When the offer is withdrawn, in Unix seconds.
+    var expiresAt: Int64? { expires.map { unixNow() + max(1, $0.components.seconds) } }
+
     /// A request to `contact`.
     public init(contact: String) { self.contact = contact }
 }
@@ -63,6 +66,7 @@ extension Profile {
         if let name = request.name, name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) {
             throw .usage("a name has 1 to 255 bytes")
         }
+        try checkLane(request.lane)
         if let folder = request.folder { return try requestSend(folder, request) }
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
@@ -70,9 +74,6 @@ extension Profile {
             source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
         if request.expires != nil, isInline || source == nil {
             throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
-        }
-        if request.lane == "direct", try proxy() != nil {
-            throw .usage("there is no direct lane with a proxy, which it would give away")
         }
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
         let content =
@@ -99,6 +100,12 @@ extension Profile {
         }
     }
 
+    func checkLane(_ lane: String) throws(EngineError) {
+        if lane == "direct", try proxy() != nil {
+            throw .usage("there is no direct lane with a proxy, which it would give away")
+        }
+    }
+
     static func usableContact(_ db: GRDB.Database, _ name: String) throws -> Contact {
         let contact = try Contact.named(db, name)
         guard contact.state != .failed else {
@@ -119,7 +126,7 @@ extension Profile {
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
         transfer.root = content?.root
-        transfer.expiresAt = request.expires.map { unixNow() + max(1, $0.components.seconds) }
+        transfer.expiresAt = request.expiresAt
         if content != nil { transfer.state = .active }
         return transfer
     }

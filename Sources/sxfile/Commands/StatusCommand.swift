@@ -16,7 +16,7 @@ struct StatusCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         if since != nil, !ids.isEmpty { throw CommandFailure.usage("--since and ids do not go together") }
         let filter: TransferFilter =
             if let since { .since(since.duration) } else if ids.isEmpty { all ? .all : .unfinished } else { .ids(ids) }
@@ -115,6 +115,7 @@ struct StatusCommand: SessionCommand {
         guard !isRunning, !transfer.isFinished, !transfer.waitsForUser else { return text }
         switch (transfer.state, transfer.waiting) {
         case (_, .relayDown): return "relay was unreachable: `sxfile resume` tries again"
+        case (_, .relayBusy): return "relay took no new queues: `sxfile resume` tries again"
         case (_, .relayFull), (_, .space): return text
         case (.active, _): return "stopped: `sxfile resume` goes on with it"
         default: return text

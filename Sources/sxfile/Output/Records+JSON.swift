@@ -14,7 +14,10 @@ extension Transfer {
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
             ("by", .optional(endedBy?.rawValue)), ("members", .null), ("sha256", .optional(sha256)),
-            ("retryAt", .optional(waiting == .relayDown ? retryAt.map(Quantity.timestamp) : nil)),
+            (
+                "retryAt",
+                .optional(waiting == .relayDown || waiting == .relayBusy ? retryAt.map(Quantity.timestamp) : nil)
+            ),
             ("retryOf", retryOf.map { .number($0) } ?? .null),
             ("expiresAt", .optional(expiresAt.map(Quantity.timestamp))),
             ("createdAt", .string(Quantity.timestamp(createdAt))),
@@ -49,16 +52,17 @@ extension Transfer {
         case .peer: waitingForPeer
         case .paused: "paused by you: `sxfile resume \(id)` lets it go on"
         case .relayFull: "relay is full, \(Quantity.percent(transferred, of: size ?? 0)) % waits for \(peer)"
-        case .relayDown: relayText(now: now)
+        case .relayDown: relayText("relay unreachable", now: now)
+        case .relayBusy: relayText("relay takes no new queues", now: now)
         case .space: "waiting for space"
         }
     }
 }
 
 extension Transfer {
-    private func relayText(now: Int64) -> String {
-        guard let retryAt else { return "relay unreachable" }
-        return retryAt > now ? "relay unreachable, next try in \(retryAt - now) s" : "relay unreachable, trying now"
+    private func relayText(_ what: String, now: Int64) -> String {
+        guard let retryAt else { return what }
+        return retryAt > now ? "\(what), next try in \(retryAt - now) s" : "\(what), trying now"
     }
 
     private var waitingForPeer: String? {
