@@ -1,0 +1,48 @@
+import ArgumentParser
+
+/// What the parser says of wrong words, with what to write instead.
+enum UsageAdvice {
+    /// What values look like whose names stand in the parser's messages.
+    private static let shapes = [
+        ("<duration>", "a duration is a number and a unit: 30s, 5m, 2h, 7d"),
+        ("<id", "an id is a number: `sxfile status` and `sxfile inbox` show them"),
+        ("<changes>", "accept=always, accept=ask, max=10G, dir=PATH; an empty value takes max and dir back"),
+    ]
+
+    static func failure(_ message: String, _ arguments: [String]) -> CommandFailure {
+        if let word = unknownCommand(arguments) {
+            let near = commands.min { distance($0, word) < distance($1, word) }
+            let hint = near.flatMap { distance($0, word) <= 2 ? "did you mean `sxfile \($0)`? " : nil } ?? ""
+            return .usage("there is no command '\(word)'", hint: hint + "`sxfile help` lists the commands")
+        }
+        let shape = shapes.first { message.contains($0.0) }?.1
+        return .usage(message, hint: shape ?? "`sxfile help` lists the commands, `sxfile help COMMAND` its options")
+    }
+
+    private static let commands: [String] = RootCommand.configuration.groupedSubcommands
+        .flatMap { $0.subcommands.compactMap(\.configuration.commandName) }
+
+    /// The first word, if it is one and no command.
+    private static func unknownCommand(_ arguments: [String]) -> String? {
+        guard let word = GlobalOptions.normalized(arguments).first, !word.hasPrefix("-"), word != "help",
+            !commands.contains(word)
+        else { return nil }
+        return PlainText.escaped(word)
+    }
+
+    /// Letters to be changed, left out, put in or exchanged with their neighbours, from one word to the other.
+    static func distance(_ left: String, _ right: String) -> Int {
+        let (a, b) = (Array(left), Array(right))
+        var rows = [Array(0...b.count)]
+        for i in 0..<a.count {
+            var row = [i + 1]
+            for j in 0..<b.count {
+                var least = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
+                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { least = min(least, rows[i - 1][j - 1] + 1) }
+                row.append(least)
+            }
+            rows.append(row)
+        }
+        return rows[a.count][b.count]
+    }
+}
