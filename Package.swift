@@ -105,7 +105,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "AgentLink", "ChatProtocol", "TransferCore", "ChunkIO", "DirectLane", "Database", "Guarding",
+                "AgentLink", "ChatProtocol", "GroupCore", "TransferCore", "ChunkIO", "DirectLane", "Database",
+                "Guarding",
                 "RateLimit",
                 "Primitives", "CLinux", "SMPProtocol", "TLSTransport", "TOML", "WireFormat", nioCore, nioPosix, logging,
                 system,
@@ -132,7 +133,7 @@ let package = Package(
         tests("TransferCoreTests", ["TransferCore", "ChatProtocol", "Primitives"]),
         tests("GroupCoreTests", ["GroupCore", "ChatProtocol", "Primitives"]),
         tests("TLSTransportTests", ["TLSTransport", "Guarding", "Primitives", nioCore, nioPosix, nioEmbedded]),
-        tests("ChunkIOTests", ["ChunkIO", "Guarding", "Primitives", "TransferCore", system]),
+        tests("ChunkIOTests", ["ChunkIO", "CLinux", "Guarding", "Primitives", "TransferCore", system]),
         tests("DirectLaneTests", ["DirectLane", "ChunkIO", "Guarding", "Primitives"]),
         tests("DatabaseTests", ["Database", grdb]),
         tests(
@@ -156,7 +157,8 @@ let package = Package(
         tests(
             "EngineTests",
             [
-                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "TransferCore", "ChunkIO",
+                "Engine", "AgentLink", "SMPRelay", "SMPProtocol", "ChatProtocol", "GroupCore", "TransferCore",
+                "ChunkIO",
                 "DirectLane",
                 "Database",
                 "Primitives", nioCore, nioPosix, logging, system, grdb,

@@ -16,6 +16,8 @@ public struct ConnectionID: RawRepresentable, Hashable, Sendable, Comparable, Cu
 public enum ConnectionKind: String, Sendable, CaseIterable {
     /// A contact's connection.
     case contact
+    /// A connection between two members of a group.
+    case group
     /// The connection of one x.file transfer.
     case file
 }

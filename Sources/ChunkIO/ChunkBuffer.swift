@@ -79,7 +79,7 @@ public final class ChunkBufferPool: Sendable {
     }
 
     deinit {
-        for memory in contents.withLock({ $0.free }) { free(memory.start - ChunkBuffer.headroom) }
+        for memory in contents.withLock({ $0.free }) { munmap(memory.start - ChunkBuffer.headroom, room) }
     }
 
     /// An empty buffer; nil if all are lent: then `later` is called with one, once, on whatever thread gives it back.
@@ -96,10 +96,12 @@ public final class ChunkBufferPool: Sendable {
         return memory.map { ChunkBuffer($0.start, of: self) }
     }
 
+    private var room: Int { ChunkBuffer.headroom + (capacity + 4095) & ~4095 }
+
+    /// Pages of its own: each transfer's threads have another heap, and every one of them would keep what was freed.
     private func allocate() -> Memory {
-        guard let start = aligned_alloc(4096, ChunkBuffer.headroom + (capacity + 4095) & ~4095) else {
-            preconditionFailure("the machine has no memory left")
-        }
+        let start = mmap(nil, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let start, start != MAP_FAILED else { preconditionFailure("the machine has no memory left") }
         return Memory(start: start + ChunkBuffer.headroom)
     }
 

@@ -16,7 +16,7 @@ final class RingEngine: IOEngine {
     static func make() -> Result<RingEngine, Errnum> {
         var refusal = Errnum(code: ENOSYS)
         // Registered memory counts against the user's locked memory, 8 MiB by default for all processes together.
-        for bufferCount in [8, 2] {
+        for bufferCount in [4, 2] {
             switch RingLoop.make(bufferCount: bufferCount) {
             case .success(let loop):
                 guard startThread(named: "sxfile-ring", { loop.run() }) else { return .failure(Errnum(code: EAGAIN)) }

@@ -13,6 +13,9 @@ enum Schema {
         migrator.registerMigration("chances") { db in
             try db.execute(sql: chances)
         }
+        migrator.registerMigration("groups") { db in
+            try db.execute(sql: groups)
+        }
         migrator.registerMigration("folder patterns") { db in
             // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
             try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
@@ -56,6 +59,71 @@ enum Schema {
         ALTER TABLE contacts ADD COLUMN acceptsAlways INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE contacts ADD COLUMN acceptLimit INTEGER;                    -- bytes
         ALTER TABLE contacts ADD COLUMN acceptDirectory TEXT;
+        """
+
+    private static let groups = """
+        -- A group as this profile sees it. `machine` is the truth about its members; the other tables follow it.
+        CREATE TABLE groups (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,                 -- the local name, without '#'
+            contact INTEGER REFERENCES contacts(id), -- who invited me; NULL: the group is mine
+            me BLOB NOT NULL,                   -- my member id
+            role TEXT NOT NULL,                 -- mine: member, admin, owner
+            status TEXT NOT NULL,               -- mine: GroupCore's MemberStatus
+            departure TEXT,                     -- why I am out: left, removed, deleted; NULL while I am in
+            hidden INTEGER NOT NULL DEFAULT 0,  -- 1: the user is done with it
+            machine BLOB NOT NULL,              -- GroupMachine's checkpoint
+            graph BLOB,                         -- MessageGraph's checkpoint
+            problem TEXT,                       -- what was refused last
+            createdAt INTEGER NOT NULL
+        );
+        CREATE UNIQUE INDEX groupsByName ON groups(name) WHERE hidden = 0;
+
+        -- The other members.
+        CREATE TABLE groupMembers (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            groupId INTEGER NOT NULL REFERENCES groups(id),
+            member BLOB NOT NULL,               -- the member id
+            name TEXT NOT NULL,                 -- the local name in this group
+            displayName TEXT NOT NULL,          -- as the member calls itself: shown escaped only
+            fullName TEXT NOT NULL,
+            role TEXT NOT NULL,
+            category TEXT NOT NULL,             -- GroupCore's MemberCategory
+            status TEXT NOT NULL,               -- GroupCore's MemberStatus
+            confirmed INTEGER NOT NULL DEFAULT 0, -- 1: connected to all, as its host says
+            departure TEXT,                     -- left, removed; NULL while it is in
+            channel INTEGER NOT NULL REFERENCES contacts(id), -- state 'member': its connection is the group's
+            contact INTEGER REFERENCES contacts(id), -- the contact that this member is, for what is not the group's
+            UNIQUE (groupId, member)
+        );
+        CREATE INDEX groupMembersByChannel ON groupMembers(channel);
+
+        -- GroupConnection's: two members have some for each introducer.
+        CREATE TABLE groupConnections (
+            groupId INTEGER NOT NULL REFERENCES groups(id),
+            member BLOB NOT NULL,
+            introducer BLOB NOT NULL,
+            kind TEXT NOT NULL,                 -- group, direct
+            connection INTEGER REFERENCES connections(id) ON DELETE SET NULL,
+            told TEXT NOT NULL DEFAULT '',      -- the connection's state that the machine knows of
+            closing INTEGER NOT NULL DEFAULT 0, -- 1: it goes once what was sent is with the relay
+            PRIMARY KEY (groupId, member, introducer, kind)
+        ) WITHOUT ROWID;
+        CREATE INDEX groupConnectionsByConnection ON groupConnections(connection);
+
+        -- Chat messages that are decided on and not encrypted yet, in their order.
+        CREATE TABLE outgoing (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            subject INTEGER,                    -- the message or transfer of the user that it carries; NULL: none
+            body BLOB NOT NULL
+        );
+        CREATE INDEX outgoingByConnection ON outgoing(connection);
+        CREATE INDEX outgoingBySubject ON outgoing(subject);
+
+        -- What a contact says of itself; NULL until its next x.info: then its connection information counts.
+        ALTER TABLE contacts ADD COLUMN displayName TEXT;
+        ALTER TABLE contacts ADD COLUMN fullName TEXT;
         """
 
     private static let version1 = """

@@ -25,8 +25,8 @@ extension Engine {
         attempt("connecting a contact") { db in
             guard var row = try Contact.fetch(db, id: contact.id), let connection = row.connection else { return }
             row.state = .connected
-            if let info = try AgentStore.peerInfo(db, connection), case .info(let name) = Incoming(info) {
-                try Self.rename(db, &row, name)
+            if let info = try AgentStore.peerInfo(db, connection), case .info(let profile) = Incoming(info) {
+                try Self.rename(db, &row, profile)
             }
             try row.update(db)
         }
@@ -34,9 +34,10 @@ extension Engine {
         for id in (try? profile.openTransfers()) ?? [] { await advance(id) }
     }
 
-    private static func rename(_ db: GRDB.Database, _ contact: inout Contact, _ name: String?) throws {
-        guard !contact.isNamed, let name, !name.isEmpty else { return }
-        contact.name = try ContactName.unique(db, ContactName.made(from: name), except: contact.id)
+    private static func rename(_ db: GRDB.Database, _ contact: inout Contact, _ profile: ChatProtocol.Profile) throws {
+        contact.profile = profile
+        guard !contact.isNamed else { return }
+        contact.name = try ContactName.unique(db, ContactName.made(from: profile.displayName), except: contact.id)
         // From now on it is the user's word: a peer that changes its name does not change ours.
         contact.isNamed = true
     }
@@ -110,9 +111,9 @@ extension Engine {
         attempt("handling a message") { db in
             if let inbound { try AgentStore.deleteInbound(db, inbound) }
             switch incoming {
-            case .info(let name):
+            case .info(let profile):
                 guard var row = try Contact.fetch(db, id: contact.id) else { return }
-                try Self.rename(db, &row, name)
+                try Self.rename(db, &row, profile)
                 try row.update(db)
             case .offer(let ref, let file): touched += try Self.takeOffer(db, ref: ref, file, from: contact)
             case .message(let ref, let message):
@@ -123,6 +124,7 @@ extension Engine {
                 touched += try Self.takeCancel(db, ref: ref, code, reason: reason, from: contact)
             case .retry(let ref): touched += try Self.takeRetry(db, ref: ref, from: contact)
             case .fileOK(let root): touched += try Self.takeInlineOK(db, root: root, from: contact)
+            case .group(let event): try self.takeGroupEvent(db, event, from: contact)
             case .ignored(let event):
                 self.logger.notice("an event was skipped", metadata: ["event": "\(event)"])
             case .unreadable(let why): self.logger.notice("a message was skipped: \(why)")

@@ -17,9 +17,9 @@ extension Engine {
         case .message(let connection, let inbound, _, let integrity, let body):
             drained.remove(connection)
             await take(connection, inbound: inbound, integrity, body)
-        case .bulk(let connection, _, let integrity, let body, let token):
+        case .bulk(let connection, let ids, let integrity, let body, let token):
             drained.remove(connection)
-            await take(connection, integrity, body, token)
+            await take(connection, integrity, body, token, last: ids.upperBound)
         case .delivered(let connection, let id): await delivered(connection, id)
         case .quota(let connection, let isFull): quota(connection, isFull: isFull)
         case .drained(let connection): await drained(connection)
@@ -58,12 +58,15 @@ extension Engine {
     enum Owner {
         case contact(Contact)
         case transfer(Transfer)
+        case group(GroupConnectionRow)
         case nobody
     }
 
     func owner(_ connection: ConnectionID) -> Owner {
         let owner: Owner? = try? profile.read { db in
             if let transfer = try Transfer.fetch(db, connection: connection) { return .transfer(transfer) }
+            // Before contacts: rows of those stand for connections of groups.
+            if let row = try GroupConnectionRow.fetch(db, connection: connection) { return .group(row) }
             if let contact = try Contact.fetch(db, connection: connection) { return .contact(contact) }
             return .nobody
         }
@@ -74,6 +77,7 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact): await advance(contact: contact)
         case .transfer(let transfer): await advance(transfer.id)
+        case .group(let row): await advance(row)
         case .nobody: break
         }
     }
@@ -121,6 +125,7 @@ extension Engine {
         switch owner(connection) {
         case .contact(let contact): confirm(contact, connection)
         case .transfer(let transfer): confirm(transfer, connection, info)
+        case .group(let row): await advance(row)
         case .nobody: attempt("refusing a stranger") { db in try AgentStore.delete(db, connection) }
         }
         await wakePending()
@@ -173,24 +178,30 @@ extension Engine {
             } else {
                 await takeLate(incoming, inbound: inbound, transfer.id, connection)
             }
+        case .group(let row): await take(row, connection, inbound: inbound, integrity, body)
         case .nobody: attempt("dropping a message") { db in try AgentStore.deleteInbound(db, inbound) }
         }
     }
 
-    private func take(_ connection: ConnectionID, _ integrity: Integrity, _ body: [UInt8], _ token: BulkToken) async {
+    private func take(
+        _ connection: ConnectionID, _ integrity: Integrity, _ body: [UInt8], _ token: BulkToken, last: Int64
+    ) async {
         // Chunk after chunk, without a look into the database for each.
-        if let runner = runner(of: connection) { return runner.tell(.bulk(integrity, body, token)) }
+        if let runner = runner(of: connection) { return runner.tell(.bulk(integrity, body, token, last: last)) }
         switch owner(connection) {
         case .contact(let contact):
             await take(Incoming(body), body, inbound: nil, integrity, from: contact)
             await acknowledge(token)
         case .transfer(let transfer):
             await start(transfer)
-            if let runner = running[transfer.id]?.runner { return runner.tell(.bulk(integrity, body, token)) }
+            if let runner = running[transfer.id]?.runner {
+                return runner.tell(.bulk(integrity, body, token, last: last))
+            }
             if isStopping { return }
             owesConfirmation.insert(connection)
             await acknowledge(token)
-        case .nobody: await acknowledge(token)
+        // Only file connections carry bulk messages.
+        case .group, .nobody: await acknowledge(token)
         }
     }
 
@@ -249,6 +260,7 @@ extension Engine {
         switch owner(connection) {
         case .transfer(let transfer): await advance(transfer.id)
         case .contact(let contact): await deliveredInline(contact, connection)
+        case .group(let row): await delivered(row, connection)
         case .nobody: break
         }
         changed.yield()
@@ -299,6 +311,7 @@ extension Engine {
             } else {
                 await fail(transfer.id, error.description, FailureKind(error))
             }
+        case .group(let row): await advance(row)
         case .nobody: break
         }
     }

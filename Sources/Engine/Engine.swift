@@ -239,6 +239,7 @@ actor Engine {
             seenVersion = try profile.dataVersion()
             await useSettings()
             for contact in try profile.contacts() { await advance(contact: contact) }
+            await advanceGroups()
             await wakePending()
             await sendTexts()
             for id in try profile.openTransfers() { await advance(id) }

@@ -1,5 +1,6 @@
 public import AgentLink
 public import Database
+public import GroupCore
 
 /// Why a wish, a command or the engine itself cannot go on.
 public enum EngineError: Error, Equatable, Sendable {
@@ -13,6 +14,12 @@ public enum EngineError: Error, Equatable, Sendable {
     case badSetting(String)
     /// No contact has this name.
     case noSuchContact(String)
+    /// No group has this name.
+    case noSuchGroup(String)
+    /// No member of the group has this name.
+    case noSuchMember(String, group: String)
+    /// The group refuses it: why.
+    case group(GroupRefusal)
     /// No transfer or message has this id.
     case noSuchTransfer(Int64)
     /// There is no file at this path.
@@ -23,6 +30,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case unreadable(String, String)
     /// A contact has this name already.
     case nameTaken(String)
+    /// A group has this name already.
+    case groupNameTaken(String)
     /// A name that cannot be used for a contact.
     case badName(String)
     /// No relay is configured.
@@ -56,8 +65,10 @@ public enum EngineError: Error, Equatable, Sendable {
     public var kind: FailureKind {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
-        case .noSuchContact, .noSuchTransfer, .noSuchFile: .notFound
-        case .notRegular, .unreadable, .nameTaken, .noRelay, .wrongState, .contactFailed, .tooLargeInline,
+        case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchFile: .notFound
+        case .group(.noSuchMember): .notFound
+        case .group, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState, .contactFailed,
+            .tooLargeInline,
             .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
@@ -112,13 +123,17 @@ extension EngineError: CustomStringConvertible {
         case .badLink(let what): "the link is damaged or no sxfile link: \(what)"
         case .badAddress(let text): "'\(text)' is no relay address; it looks like smp://FINGERPRINT@HOST:PORT"
         case .noSuchContact(let name): "no contact is called '\(name)'"
+        case .noSuchGroup(let name): "no group is called '#\(name)'"
+        case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
+        case .group(let refusal): refusal.description
         case .noSuchTransfer(let id): "there is no transfer \(id)"
         case .noSuchFile(let path): "there is no file \(path)"
         case .notRegular(let path): "\(path) is no regular file"
         case .unreadable(let path, let why): "\(path) cannot be read: \(why)"
+        case .groupNameTaken(let name): "a group is called '#\(name)' already"
         case .nameTaken(let name): "a contact is called '\(name)' already"
         case .badName(let name):
-            "'\(name)' cannot be a contact's name: use letters, digits and signs without spaces, not starting with '#' or '-'"
+            "'\(name)' cannot be a name: use letters, digits and signs without spaces, not starting with '#' or '-'"
         case .noRelay: "no relay is set; set one with `sxfile config set relay smp://…`"
         case .wrongState(let id, let state, let what): "transfer \(id) is \(state.rawValue): it cannot be \(what)"
         case .contactFailed(let name, let why): "'\(name)' cannot be reached any more: \(why)"

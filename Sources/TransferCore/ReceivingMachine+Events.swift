@@ -96,8 +96,11 @@ extension ReceivingMachine {
 
 /// Chunks.
 extension ReceivingMachine {
-    mutating func arrived(_ number: UInt64, length: Int, hash: [UInt8], _ lane: Lane) -> [Action] {
-        if lane == .relay { drainedAt = nil }
+    mutating func arrived(_ number: UInt64, length: Int, hash: [UInt8], _ lane: Lane, _ seen: Int64?) -> [Action] {
+        if lane == .relay {
+            drainedAt = nil
+            passed = seen
+        }
         var actions: [Action] = []
         switch state {
         case .offered, .finishing: return []
@@ -307,7 +310,7 @@ extension ReceivingMachine {
             state = .finishing
             return [.store, .finish(done)]
         }
-        guard !causes.isEmpty, let seen = drainedAt else { return [] }
+        guard !causes.isEmpty, let seen = drainedAt ?? seenBeyondGap else { return [] }
         let ranges = missingRanges
         // Causes that make the same words say more: what came damaged twice by the direct lane is wanted twice, x.file.done
         // there ends the waiting for a relay, and the last want may have gone with a direct connection.
@@ -317,6 +320,13 @@ extension ReceivingMachine {
         let want = Want(number: (lastWant?.number ?? 0) + 1, seen: seen, ranges: ranges)
         lastWant = want
         return [.store, .want(want)]
+    }
+
+    /// A sender as fast as its recipient never lets the queue run empty, and what is kept beyond a gap is bounded: so many
+    /// chunks behind it are proof enough. What the sender has sent above this number it does not send again.
+    private var seenBeyondGap: Int64? {
+        guard progress.held.count >= limits.lossProof, !causes.isDisjoint(with: [.lostState, .gap]) else { return nil }
+        return passed
     }
 
     /// The chunks that are missing, as x.file.want names them: everything behind the highest one as one open range.

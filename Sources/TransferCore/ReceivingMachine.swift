@@ -30,7 +30,8 @@ public struct ReceivingMachine: Sendable {
         /// First event after `init(plan:checkpoint:sameBoot:)`, and again when a paused finish is to be tried again.
         case resumed
         /// A whole x.msg.file came: chunk number from 1, the length of its body in bytes, and the hash its header names.
-        case chunk(UInt64, length: Int, hash: [UInt8], lane: Lane = .relay)
+        /// `seen`: the sndMsgId of its last segment, if the relay lane gave it out as one message; with all before it handled.
+        case chunk(UInt64, length: Int, hash: [UInt8], lane: Lane = .relay, seen: Int64? = nil)
         /// A chunk given out by `write` fits its hash and is written (not synced).
         case written(UInt64)
         /// A chunk given out by `write` does not fit its hash.
@@ -135,6 +136,8 @@ public struct ReceivingMachine: Sendable {
     var shortChunk: (number: UInt64, length: Int)?
     /// The queue is empty: the number to name as `seen`.
     var drainedAt: Int64?
+    /// The last chunk of the relay lane was this message, and all before it are handled.
+    var passed: Int64?
     /// A complete recipient was sent something: it answers with x.file.ok.
     var okOwed = false
     var bytesSinceStore: UInt64 = 0
@@ -186,7 +189,8 @@ public struct ReceivingMachine: Sendable {
         case .accepted: accepted()
         case .connected: connected()
         case .resumed: [.store] + evaluate()
-        case .chunk(let number, let length, let hash, let lane): arrived(number, length: length, hash: hash, lane)
+        case .chunk(let number, let length, let hash, let lane, let seen):
+            arrived(number, length: length, hash: hash, lane, seen)
         case .written(let number): written(number)
         case .damaged(let number): damaged(number)
         case .dropped(let number): dropped(number)

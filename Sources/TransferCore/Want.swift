@@ -50,6 +50,8 @@ public struct TransferLimits: Hashable, Sendable {
     public var syncInterval: UInt64 = 256 << 20
     /// The most chunks kept beyond a gap, 32 bytes of hash each; what exceeds it is dropped and wanted again.
     public var heldChunks = 1024
+    /// So many chunks beyond a gap show that what is missing in it was lost, though the queue was never empty.
+    public var lossProof = 64
     /// The most different chunks that may be damaged at one time; one more fails the transfer.
     public var damagedChunks = 256
 

@@ -1,4 +1,6 @@
+import CLinux
 import ChunkIO
+import Glibc
 import Guarding
 import Primitives
 import SystemPackage
@@ -34,6 +36,17 @@ import Testing
         }
         #expect(order.withLock { $0 } == [1, 2])
         #expect(pool.take { _ in } != nil)
+    }
+
+    @Test func aPoolsMemoryGoesBackToTheSystemWithIt() throws {
+        // As the command does: from then on the heap of a thread keeps what it is given back.
+        sx_keep_heap(8 << 20)
+        var pool: ChunkBufferPool? = ChunkBufferPool(capacity: Self.chunk, limit: 1)
+        let page = try #require(pool?.take { _ in }).withUnsafeBytes { Int(bitPattern: $0.baseAddress) }
+        var isResident: UInt8 = 0
+        #expect(mincore(UnsafeMutableRawPointer(bitPattern: page), 1, &isResident) == 0)
+        pool = nil
+        #expect(mincore(UnsafeMutableRawPointer(bitPattern: page), 1, &isResident) == -1 && errno == ENOMEM)
     }
 
     @Test func whatIsFilledIsKeptInOrderWithAPrefixInFront() throws {

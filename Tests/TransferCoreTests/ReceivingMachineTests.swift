@@ -168,6 +168,26 @@ import TransferCore
         #expect(machine.handle(.drained(seen: 110)) == [.store, .want(second)])
     }
 
+    @Test func aGapBehindWhichMuchCameIsWantedThoughTheQueueIsNeverEmpty() throws {
+        var limits = TransferLimits()
+        limits.lossProof = 3
+        var machine = try active(90, limits: limits)
+        func arrives(_ number: UInt64) -> [ReceivingMachine.Action] {
+            _ = machine.handle(.chunk(number, length: 16_384, hash: hash(number), seen: Int64(100 + number)))
+            return machine.handle(.written(number))
+        }
+        for number in 3...6 as ClosedRange<UInt64> { #expect(arrives(number) == [], "no want without a cause") }
+        _ = machine.handle(.gap)
+        let want = Want(number: 1, seen: 107, ranges: ranges(1...2, 8...UInt64.max))
+        #expect(arrives(7) == [.store, .want(want)])
+        #expect(arrives(8) == [], "once for one cause")
+        // What found no room beyond the gap would be wanted with each chunk: that waits for an empty queue.
+        limits.heldChunks = 4
+        machine = try active(90, limits: limits)
+        for number in 3...30 as ClosedRange<UInt64> { #expect(wants(arrives(number)) == []) }
+        #expect(machine.causes == .overflow)
+    }
+
     @Test func nothingMissingIsWantedBehindTheEnd() throws {
         var machine = try active(2)
         _ = machine.handle(.gap)

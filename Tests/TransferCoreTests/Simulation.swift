@@ -122,6 +122,7 @@ struct Simulation {
         var small = TransferLimits()
         small.storeInterval = 4 * UInt64(chunkSize)
         small.syncInterval = 12 * UInt64(chunkSize)
+        small.lossProof = 5
         self.limits = limits ?? small
         generator = Seeded(state: seed)
         self.weather = weather
@@ -355,7 +356,7 @@ struct Simulation {
         assembly[chunk] = nil
         arriving = bytes
         let length = plan.place(of: chunk)?.length ?? 0
-        tellRecipient(.chunk(chunk, length: length, hash: hash))
+        tellRecipient(.chunk(chunk, length: length, hash: hash, seen: seen))
     }
 
     private mutating func writeEnds() {

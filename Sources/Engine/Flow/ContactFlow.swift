@@ -22,7 +22,7 @@ enum ContactStep: Equatable, Sendable {
             case .failed, nil: .fail
             case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting, .deleting: .wait
             }
-        case .failed, .removed: .wait
+        case .failed, .removed, .member: .wait
         }
     }
 }

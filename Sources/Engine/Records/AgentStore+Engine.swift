@@ -10,6 +10,12 @@ extension AgentStore {
             .bytes("peerInfo")
     }
 
+    /// Whether this side joined the other's link.
+    static func isJoiner(_ db: GRDB.Database, _ connection: ConnectionID) throws -> Bool {
+        try String.fetchOne(
+            db, sql: "SELECT role FROM connections WHERE id = ?", arguments: [connection.rawValue]) == "joiner"
+    }
+
     /// Why the connection failed, one sentence.
     static func failure(_ db: GRDB.Database, _ connection: ConnectionID) throws -> String? {
         try String.fetchOne(db, sql: "SELECT failure FROM connections WHERE id = ?", arguments: [connection.rawValue])

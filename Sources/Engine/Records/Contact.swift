@@ -1,4 +1,5 @@
 import AgentLink
+import ChatProtocol
 import Database
 import GRDB
 
@@ -32,6 +33,8 @@ public struct Contact: Equatable, Sendable, Identifiable {
         case failed
         /// Removed by the user; kept for its transfers only, not shown.
         case removed
+        /// A member of a group, by its connection with the group: `#group/name`. Not among the contacts.
+        case member
     }
 
     /// The row.
@@ -50,6 +53,8 @@ public struct Contact: Equatable, Sendable, Identifiable {
     public var isVerified: Bool
     /// What is accepted from it by itself.
     public var policy = AcceptPolicy()
+    /// What it said of itself last; nil if nothing since its connection information.
+    var profile: ChatProtocol.Profile?
     /// Unix seconds.
     public let createdAt: Int64
 
@@ -69,6 +74,9 @@ extension Contact {
         policy.isAlways = row["acceptsAlways"]
         policy.limit = (row["acceptLimit"] as Int64?).map { UInt64(max($0, 0)) }
         policy.directory = row["acceptDirectory"]
+        profile = (row["displayName"] as String?).map {
+            ChatProtocol.Profile(displayName: $0, fullName: row["fullName"] ?? "")
+        }
         createdAt = row["createdAt"]
         connection = (row["connection"] as Int64?).map(ConnectionID.init)
     }
@@ -86,13 +94,14 @@ extension Contact {
     /// - Throws: `noSuchContact`.
     static func named(_ db: GRDB.Database, _ name: String) throws -> Contact {
         let row = try Row.fetchOne(
-            db, sql: "SELECT * FROM contacts WHERE name = ? AND state <> 'removed'", arguments: [name])
+            db, sql: "SELECT * FROM contacts WHERE name = ? AND state NOT IN ('removed', 'member')", arguments: [name])
         guard let row else { throw EngineError.noSuchContact(name) }
         return try Contact(row)
     }
 
     static func fetchAll(_ db: GRDB.Database) throws -> [Contact] {
-        try Row.fetchAll(db, sql: "SELECT * FROM contacts WHERE state <> 'removed' ORDER BY name").map(Contact.init)
+        try Row.fetchAll(db, sql: "SELECT * FROM contacts WHERE state NOT IN ('removed', 'member') ORDER BY name").map(
+            Contact.init)
     }
 
     static func insert(
@@ -110,12 +119,13 @@ extension Contact {
         try db.execute(
             sql: """
                 UPDATE contacts SET name = ?, named = ?, connection = ?, state = ?, reason = ?, failure = ?, verified = ?,
-                    acceptsAlways = ?, acceptLimit = ?, acceptDirectory = ?
+                    acceptsAlways = ?, acceptLimit = ?, acceptDirectory = ?, displayName = ?, fullName = ?
                 WHERE id = ?
                 """,
             arguments: [
                 name, isNamed, connection?.rawValue, state.rawValue, reason, failure?.rawValue, isVerified,
-                policy.isAlways, policy.limit.map { Int64(clamping: $0) }, policy.directory, id,
+                policy.isAlways, policy.limit.map { Int64(clamping: $0) }, policy.directory, profile?.displayName,
+                profile?.fullName, id,
             ])
     }
 
@@ -135,8 +145,8 @@ enum ContactName {
         return name.unicodeScalars.allSatisfy(isPlain)
     }
 
-    /// A valid name made of what the peer calls itself; "contact" if nothing is left of it.
-    static func made(from text: String?) -> String {
+    /// A valid name made of what the peer calls itself; `other` if nothing is left of it.
+    static func made(from text: String?, or other: String = "contact") -> String {
         var name = String.UnicodeScalarView()
         for scalar in (text ?? "").unicodeScalars where name.count < 32 {
             if isPlain(scalar) {
@@ -148,7 +158,7 @@ enum ContactName {
         while let first = name.first, "#-@".unicodeScalars.contains(first) || isMark(first) { name.removeFirst() }
         while name.last == "-" { name.removeLast() }
         let made = String(name)
-        return isValid(made) ? made : "contact"
+        return isValid(made) ? made : other
     }
 
     /// `name`, or `name_1`, `name_2` … if it is taken by another row than `except`.

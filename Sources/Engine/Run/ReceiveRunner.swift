@@ -126,7 +126,7 @@ actor ReceiveRunner: TransferRunner {
             return
         }
         switch event {
-        case .bulk(let integrity, let body, let token): await take(integrity, body, token)
+        case .bulk(let integrity, let body, let token, let last): await take(integrity, body, token, last: last)
         case .storedChunk(let inbound, let integrity, let body): await take(inbound, integrity, body)
         case .message(let inbound, let integrity, let incoming): await take(inbound, integrity, incoming)
         case .drained:
@@ -161,12 +161,13 @@ actor ReceiveRunner: TransferRunner {
         }
     }
 
-    private func take(_ integrity: Integrity, _ body: [UInt8], _ token: BulkToken) async {
+    private func take(_ integrity: Integrity, _ body: [UInt8], _ token: BulkToken, last: Int64) async {
         guard await check(integrity, inbound: nil) else { return }
         guard let chunk = IncomingChunk(body) else {
             return await apply(machine.handle(.failed(.violation("a chunk that cannot be read"))))
         }
-        let actions = machine.handle(.chunk(chunk.number, length: chunk.body.count, hash: chunk.hash))
+        let actions = machine.handle(
+            .chunk(chunk.number, length: chunk.body.count, hash: chunk.hash, seen: last))
         await carryOut(actions, body: body, chunk)
         // After a failure nobody takes the chunk from the relay: the connection goes.
         guard !isOver else { return }
@@ -288,7 +289,7 @@ actor ReceiveRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .offer, .message, .want, .fileOK, .chunk, .retry, .unreadable:
+        case .info, .group, .acceptance, .offer, .message, .want, .fileOK, .chunk, .retry, .unreadable:
             await apply([], inbound: inbound)
         }
     }

@@ -41,8 +41,8 @@ enum RunnerEvent: Sendable {
     case message(inbound: Int64, Integrity, Incoming)
     /// A stored message that is a chunk: its row is deleted once the bytes are written.
     case storedChunk(inbound: Int64, Integrity, [UInt8])
-    /// A chunk, in memory only: acknowledged once its bytes are safe.
-    case bulk(Integrity, [UInt8], BulkToken)
+    /// A chunk, in memory only: acknowledged once its bytes are safe. `last` is the number of its last segment.
+    case bulk(Integrity, [UInt8], BulkToken, last: Int64)
     /// The relay has everything up to this number.
     case delivered(Int64)
     /// The peer's queue is full, or takes messages again.

@@ -210,7 +210,7 @@ actor SendRunner: TransferRunner {
     private func take(_ event: RunnerEvent) async {
         switch event {
         case .message(let inbound, let integrity, let incoming): await take(inbound, integrity, incoming)
-        case .bulk(_, _, let token): try? await context.link.acknowledge(token)
+        case .bulk(_, _, let token, _): try? await context.link.acknowledge(token)
         case .storedChunk(let inbound, _, _): await apply([], inbound: inbound)
         case .delivered(let id):
             delivered = max(delivered, id)
@@ -287,7 +287,7 @@ actor SendRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .acceptance, .ok, .offer, .message, .chunk, .done, .retry, .unreadable:
+        case .info, .group, .acceptance, .ok, .offer, .message, .chunk, .done, .retry, .unreadable:
             await apply([], inbound: inbound)
         }
         await offerDirectly()

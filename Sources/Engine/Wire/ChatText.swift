@@ -11,10 +11,7 @@ enum ChatText {
     static let longestReason = 1024
 
     /// x.info, the connection information between contacts.
-    static func info(displayName: String?) -> [UInt8] {
-        let name = displayName.flatMap { $0.isEmpty ? nil : $0 } ?? namelessProfile
-        return encoded(.info(ChatProtocol.Profile(displayName: name)))
-    }
+    static func info(_ profile: ChatProtocol.Profile) -> [UInt8] { encoded(.info(profile)) }
 
     /// x.file.acpt, the connection information of a recipient's join.
     static func acceptance(name: String) -> [UInt8] { encoded(.fileAccept(name: name)) }

@@ -4,8 +4,8 @@ import TransferCore
 
 /// What the engine hears: the events that it acts on.
 enum Incoming: Equatable, Sendable {
-    /// x.info: the peer's display name.
-    case info(displayName: String?)
+    /// x.info: who the peer is.
+    case info(ChatProtocol.Profile)
     /// x.file.acpt in connection information: the name that is accepted.
     case acceptance(name: String)
     /// x.ok.
@@ -28,6 +28,8 @@ enum Incoming: Equatable, Sendable {
     case cancel(ref: Int64, EndCode, reason: String)
     /// x.file.retry.
     case retry(ref: Int64)
+    /// x.grp.inv, x.info.probe.check or x.info.probe.ok: what groups say on a contact's connection.
+    case group(ChatEvent)
     /// Known, and nothing to be done about it in this version, or unknown: its name.
     case ignored(event: String)
     /// No message of the grammar, or parameters that cannot be: why.
@@ -114,7 +116,7 @@ extension Incoming {
 
     private static func read(_ event: ChatEvent, id: Int64?) throws(ChatProtocolError) -> Incoming {
         switch event {
-        case .info(let profile): .info(displayName: profile.displayName)
+        case .info(let profile): .info(profile)
         case .ok: .ok
         case .newMessage(let message): .message(ref: id, try AnnouncedMessage(message))
         case .fileAccept(let name): .acceptance(name: name)
@@ -128,8 +130,9 @@ extension Incoming {
         case .fileCancel(let cancel):
             .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
         case .fileRetry(let reference): .retry(ref: reference)
-        case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .probeCheck, .probeConfirm,
-            .groupInvite, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
+        case .groupInvite, .probeCheck, .probeConfirm: .group(event)
+        case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .groupAccept, .groupLeave, .groupDelete,
+            .memberNew, .memberIntroduce, .memberInvite,
             .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
             .ignored(event: event.name)
         }

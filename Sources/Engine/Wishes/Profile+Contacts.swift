@@ -112,8 +112,12 @@ extension Profile {
     /// What the other side learns of us: `x.info` with our display name.
     ///
     /// Settings with a mistake do not keep messages from being handled: we stay nameless then.
-    func profileInfo() -> [UInt8] {
-        ChatText.info(displayName: (try? setting(.name)) ?? nil)
+    func profileInfo() -> [UInt8] { ChatText.info(memberProfile()) }
+
+    /// How we call ourselves, to contacts and in groups.
+    func memberProfile() -> ChatProtocol.Profile {
+        let name = (try? setting(.name)) ?? nil
+        return ChatProtocol.Profile(displayName: name.flatMap { $0.isEmpty ? nil : $0 } ?? ChatText.namelessProfile)
     }
 
     private static func localName(_ db: GRDB.Database, _ name: String?) throws -> String {

@@ -41,7 +41,9 @@ public struct Suggestions: Sendable {
 
     /// The names of contacts.
     public func contacts() -> [Entry] {
-        rows("SELECT name, state FROM contacts WHERE state <> 'removed' ORDER BY name LIMIT \(Self.limit)") {
+        rows(
+            "SELECT name, state FROM contacts WHERE state NOT IN ('removed', 'member') ORDER BY name LIMIT \(Self.limit)"
+        ) {
             Entry(word: $0["name"], about: $0["state"])
         }
     }

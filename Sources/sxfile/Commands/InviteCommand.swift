@@ -98,7 +98,7 @@ extension Profile {
             throw CommandFailure(
                 ExitStatus(contact.failure ?? .failed), contact.reason ?? "the connection failed",
                 hint: "`sxfile contacts remove \(contact.name)` clears it away; ask for a new link")
-        case .removed: throw CommandFailure(.notFound, "the contact was removed")
+        case .removed, .member: throw CommandFailure(.notFound, "the contact was removed")
         }
     }
 }

@@ -17,8 +17,6 @@ final class Forwarder: Sendable {
         var flows: [(up: Int, down: Int)] = []
         var isEnded = false
         var delayInMicroseconds: UInt32 = 0
-        /// New connections are cut at once.
-        var isBroken = false
         /// After how many bytes upward each connection is cut.
         var cutAfter: Int?
     }
@@ -58,12 +56,6 @@ final class Forwarder: Sendable {
     /// Cuts all connections.
     func cut() { state.withLock { for descriptor in $0.open { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
 
-    /// Cuts all connections, and new ones at once, until it is whole again.
-    func setBroken(_ isBroken: Bool) {
-        state.withLock { $0.isBroken = isBroken }
-        if isBroken { cut() }
-    }
-
     /// Cuts each connection after so many bytes to the relay; nil for never.
     func cut(after count: Int?) { state.withLock { $0.cutAfter = count } }
 
@@ -93,7 +85,7 @@ final class Forwarder: Sendable {
                     connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
                 }
             }
-            guard isConnected, state.withLock({ !$0.isEnded && !$0.isBroken }) else {
+            guard isConnected, state.withLock({ !$0.isEnded }) else {
                 close(client)
                 close(server)
                 continue
