@@ -90,7 +90,7 @@ struct ProxyTests {
     func otherEngine() async throws {
         let stage = try await Stage()
         let (alice, bob) = try await stage.pair()
-        let proxy = try SOCKSServer(names: [])
+        let proxy = try SOCKSServer(names: [], user: "u", password: "p")
         let address = "socks5://u:p@127.0.0.1:\(proxy.port)"
         let path = try stage.makeFile("secret", count: 1000)
         let daemon = try alice.start("daemon", "-v")

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Engine
+import Glibc
 
 /// What the parser says of wrong words, with what to write instead.
 enum UsageAdvice {
@@ -17,6 +19,24 @@ enum UsageAdvice {
         }
         let shape = shapes.first { message.contains($0.0) }?.1
         return .usage(message, hint: shape ?? "`sxfile help` lists the commands, `sxfile help COMMAND` its options")
+    }
+
+    /// Whether there is such a contact; if not, what may have been meant.
+    static func check(contact: String, _ profile: Profile) throws {
+        do throws(EngineError) { _ = try profile.contact(named: contact) } catch {
+            var failure = CommandFailure(error)
+            if case .noSuchContact = error {
+                let near = try profile.contacts().map(\.name).first {
+                    distance($0, contact) <= max(1, contact.count / 3)
+                }
+                if access(contact, F_OK) == 0 {
+                    failure.hint = "the contact comes first: `sxfile send CONTACT PATH`"
+                } else if let near {
+                    failure.hint = "did you mean '\(PlainText.escaped(near))'? `sxfile contacts` lists all"
+                }
+            }
+            throw failure
+        }
     }
 
     private static let commands: [String] = RootCommand.configuration.groupedSubcommands
