@@ -95,7 +95,7 @@ extension Engine {
             await advance(transfer.id)
             if let row = try? profile.transfer(id: transfer.id) { broadcast.report(ProgressEvent(row)) }
         case .contact(let contact): note(contact, error.description, FailureKind(error))
-        case .nobody: break
+        case .group, .nobody: break
         }
     }
 
@@ -104,7 +104,7 @@ extension Engine {
         switch owner(connection) {
         case .transfer(let transfer): await advance(transfer.id)
         case .contact(let contact): note(contact, nil, nil)
-        case .nobody: break
+        case .group, .nobody: break
         }
     }
 
