@@ -39,8 +39,15 @@ enum UsageAdvice {
         }
     }
 
-    private static let commands: [String] = RootCommand.configuration.groupedSubcommands
-        .flatMap { $0.subcommands.compactMap(\.configuration.commandName) }
+    private static let commands: [String] = {
+        var names: [String] = []
+        for group in RootCommand.configuration.groupedSubcommands {
+            for command in group.subcommands {
+                if let name = command.configuration.commandName { names.append(name) }
+            }
+        }
+        return names
+    }()
 
     /// The first word, if it is one and no command.
     private static func unknownCommand(_ arguments: [String]) -> String? {
