@@ -147,7 +147,10 @@ actor ReceiveRunner: TransferRunner {
             // Who copies it to standard output reads the row.
             if isPiped, machine.bytesWritten != storedBytes { await store() }
             await acknowledgeAgain()
-            if machine.state == .active, !isHeld { await progress() }
+            if machine.state == .active, !isHeld {
+                await acknowledgeSlowly()
+                await progress()
+            }
             guard isWithoutSpace, !isHeld else { return }
             await lookForRoom()
             await apply(machine.handle(.resumed))
