@@ -90,7 +90,9 @@ struct StatusCommand: SessionCommand {
         ]
         var progress: [String] = []
         if let size = transfer.size {
-            progress.append("\(Quantity.percent(transfer.transferred, of: size))% of \(Quantity.size(size))")
+            // Of a folder what is in it, as the inbox says it: its list travels too, and is nobody's concern.
+            let shown = transfer.folder?.totals.bytes ?? size
+            progress.append("\(Quantity.percent(transfer.transferred, of: size))% of \(Quantity.size(shown))")
         } else {
             progress.append(Quantity.size(transfer.transferred))
         }
