@@ -173,13 +173,13 @@ _sxfile() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
+    config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|messages|edit|delete|group|resume|daemon|relay|doctor|demo|help)
         # Offer subcommand argument completions
         "_sxfile_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry pause status group resume daemon relay doctor demo help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'config invite connect contacts export import send inbox accept decline cancel retry pause status messages edit delete group resume daemon relay doctor demo help' -- "${cur}"))
         ;;
     esac
 }
@@ -737,6 +737,84 @@ _sxfile_status() {
     case "${positional_number}" in
     *)
         __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion status -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_messages() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--since --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--since')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion messages -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_edit() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--timeout --profile)
+    __sxfile_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--timeout')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion edit -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_delete() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--timeout --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--timeout')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion delete -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
         return
         ;;
     esac

@@ -64,6 +64,9 @@ _sxfile() {
             'retry:Offer a file again, or ask for it again, that did not arrive.'
             'pause:Hold transfers until `sxfile resume ID` lets them go on.'
             'status:Show state and progress of transfers.'
+            'messages:Show a conversation: texts, files, edits, deletions, gaps.'
+            'edit:Change the text of a message of your own, here and at the other side.'
+            'delete:Delete a message of your own, here and at the other side.'
             'group:Groups (not yet in this version).'
             'resume:Do everything that can be done now, then leave.'
             'daemon:Stay on line, and optionally accept by itself.'
@@ -76,7 +79,7 @@ _sxfile() {
         ;;
     arg)
         case "${words[1]}" in
-        config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|group|resume|daemon|relay|doctor|demo|help)
+        config|invite|connect|contacts|export|import|send|inbox|accept|decline|cancel|retry|pause|status|messages|edit|delete|group|resume|daemon|relay|doctor|demo|help)
             "_sxfile_${words[1]}" && ret=0
             ;;
         esac
@@ -368,7 +371,7 @@ _sxfile_send() {
     local -ar arg_specs=(
         ':contact:{__sxfile_custom_complete ---completion send -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
         '*:paths:_files'
-        '-m[A message to go with it.]:text:'
+        '-m[A message to go with it; '\''-'\'' reads it from standard input.]:text:'
         '*--exclude[Leave out what has this name, or path below the folder; may be repeated.]:pattern:'
         '(-n --dry-run)'{-n,--dry-run}'[Only show what would be sent.]'
         '--name[The name that the recipient sees.]:name:'
@@ -512,6 +515,61 @@ _sxfile_status() {
         '--watch[Look again until nothing is unfinished.]'
         '--all[The ended ones too, newest last.]'
         '--since[Those of this last time, ended ones too (30m, 12h, 7d).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_messages() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':contact:{__sxfile_custom_complete ---completion messages -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--since[What came or changed in this last time (30m, 12h, 7d).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_edit() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':id:{__sxfile_custom_complete ---completion edit -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        ':text:'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_delete() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':id:{__sxfile_custom_complete ---completion delete -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'

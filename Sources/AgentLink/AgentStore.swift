@@ -58,4 +58,8 @@ public enum AgentStore {
         try Int.fetchOne(
             db, sql: "SELECT COUNT(*) FROM outbox WHERE connection = ?", arguments: [connection.rawValue]) ?? 0
     }
+    /// Numbers of the peer's that never came, of a `missing` column.
+    public static func missingNumbers(_ column: String) -> [ClosedRange<Int64>] {
+        MessageSequence.missing(text: column)
+    }
 }

@@ -16,6 +16,9 @@ enum Schema {
         migrator.registerMigration("groups") { db in
             try db.execute(sql: groups)
         }
+        migrator.registerMigration("conversations") { db in
+            try db.execute(sql: conversations)
+        }
         migrator.registerMigration("folder patterns") { db in
             // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
             try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
@@ -124,6 +127,34 @@ enum Schema {
         -- What a contact says of itself; NULL until its next x.info: then its connection information counts.
         ALTER TABLE contacts ADD COLUMN displayName TEXT;
         ALTER TABLE contacts ADD COLUMN fullName TEXT;
+        """
+
+    /// Messages of groups too, edits and deletions.
+    private static let conversations = """
+        CREATE TABLE conversations (
+            id INTEGER PRIMARY KEY,
+            direction TEXT NOT NULL,            -- send, receive
+            contact INTEGER REFERENCES contacts(id),    -- NULL in a group
+            groupId INTEGER,                    -- the group's row
+            member BLOB,                        -- in a group, receive: who sent it
+            kind TEXT NOT NULL DEFAULT 'text',  -- text, eval, gap (agent messages ref to agentMessage never came)
+            ref INTEGER,                        -- chatMsgId, by which edits and deletions name it
+            agentMessage INTEGER,               -- send: the agent message with the newest that was said of it
+            text TEXT NOT NULL,                 -- empty once deleted
+            state TEXT NOT NULL,                -- send: queued, stored; receive: new, read
+            revision INTEGER NOT NULL DEFAULT 0,-- send: grows with each wish to change it
+            early INTEGER NOT NULL DEFAULT 0,   -- receive: 1: an edit or deletion came, and not yet what it is about
+            editedAt INTEGER,
+            deletedAt INTEGER,
+            createdAt INTEGER NOT NULL
+        );
+        INSERT INTO conversations (id, direction, contact, ref, agentMessage, text, state, createdAt)
+            SELECT id, direction, contact, ref, agentMessage, text, state, createdAt FROM messages;
+        DROP TABLE messages;
+        ALTER TABLE conversations RENAME TO messages;
+        CREATE INDEX messagesByContact ON messages(contact, ref);
+        CREATE INDEX messagesByGroup ON messages(groupId, ref) WHERE groupId IS NOT NULL;
+        CREATE INDEX messagesByState ON messages(state) WHERE state IN ('queued', 'new');
         """
 
     private static let version1 = """

@@ -30,7 +30,7 @@ extension Engine {
             }
             try row.update(db)
         }
-        await sendTexts()
+        await sendMessages()
         for id in (try? profile.openTransfers()) ?? [] { await advance(id) }
     }
 
@@ -55,46 +55,6 @@ extension Engine {
         for id in (try? profile.openTransfers()) ?? [] { await advance(id) }
     }
 
-    // MARK: - Texts
-
-    /// Encrypts and stores the texts that wait.
-    func sendTexts() async {
-        struct Waiting: Sendable {
-            let id: Int64
-            let contact: Int64
-            let connection: ConnectionID
-            let text: String
-        }
-        let waiting = try? profile.read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT messages.id, messages.contact, messages.text, contacts.connection FROM messages
-                    JOIN contacts ON contacts.id = messages.contact
-                    JOIN connections ON connections.id = contacts.connection
-                    WHERE messages.state = 'queued' AND connections.state = 'connected' AND NOT EXISTS
-                        (SELECT 1 FROM transfers WHERE transfers.message = messages.id AND transfers.inline = 1)
-                    ORDER BY messages.id
-                    """
-            ).map { row in
-                Waiting(
-                    id: row["id"], contact: row["contact"], connection: ConnectionID(rawValue: row["connection"]),
-                    text: row["text"])
-            }
-        }
-        for message in waiting ?? [] {
-            guard !isStopping else { return }
-            do {
-                let ref = try profile.write { db in try Contact.nextRef(db, contact: message.contact) }
-                try await link.send(ChatText.text(ref: ref, message.text), on: message.connection) { db, id in
-                    try TextMessage.setStored(db, id: message.id, ref: ref, agentMessage: id)
-                }
-            } catch {
-                logger.debug("message \(message.id) was not sent: \(error)")
-            }
-        }
-    }
-
     // MARK: - Messages from a contact
 
     /// - Parameter inbound: the stored row; nil for a chunk that is in memory only.
@@ -110,6 +70,9 @@ extension Engine {
         var touched: [Int64] = []
         attempt("handling a message") { db in
             if let inbound { try AgentStore.deleteInbound(db, inbound) }
+            if case .skipped(let ids) = integrity {
+                try TextMessage.insertGap(db, contact: contact.id, ids, now: unixNow())
+            }
             switch incoming {
             case .info(let profile):
                 guard var row = try Contact.fetch(db, id: contact.id) else { return }
@@ -117,8 +80,13 @@ extension Engine {
                 try row.update(db)
             case .offer(let ref, let file): touched += try Self.takeOffer(db, ref: ref, file, from: contact)
             case .message(let ref, let message):
-                let limit = (try? self.profile.inlineLimit()) ?? 1_048_576
-                touched += try Self.takeMessage(db, ref: ref, message, from: contact, limit: limit)
+                touched += try Self.takeMessage(db, ref: ref, message, from: contact, limit: self.inlineLimit)
+            case .evaluate(let ref, let message):
+                touched += try Self.takeMessage(
+                    db, kind: .eval, ref: ref, message, from: contact, limit: self.inlineLimit)
+            case .update(let reference, let message):
+                touched += try Self.takeUpdate(db, of: reference, message, from: contact, limit: self.inlineLimit)
+            case .delete(let reference): touched += try Self.takeDeletion(db, of: reference, from: contact)
             case .chunk(let chunk): touched += try Self.takeInline(db, chunk, body, from: contact)
             case .cancel(let ref, let code, let reason):
                 touched += try Self.takeCancel(db, ref: ref, code, reason: reason, from: contact)

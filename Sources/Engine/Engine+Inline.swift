@@ -31,12 +31,13 @@ extension Engine {
         let (ref, text) = try profile.write { db in
             (
                 try Contact.nextRef(db, contact: transfer.contact),
-                try transfer.message.flatMap { try TextMessage.fetch(db, id: $0)?.text }
+                try transfer.message.flatMap { try TextMessage.fetch(db, id: $0) }
             )
         }
         let message = AnnouncedMessage(
-            text: text, files: [.init(name: transfer.name, size: transfer.size ?? 0, root: transfer.root)],
-            preview: try profile.preview(transfer: transfer.id))
+            text: text.flatMap { $0.text.isEmpty ? nil : $0.text },
+            files: [.init(name: transfer.name, size: transfer.size ?? 0, root: transfer.root)],
+            preview: try profile.preview(transfer: transfer.id).map { .init(type: $0.type, bytes: $0.bytes) })
         try await link.send(ChatText.announcement(ref: ref, message), on: connection) { db, id in
             guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
             row.offerRef = ref
@@ -45,7 +46,8 @@ extension Engine {
             row.lane = "relay"
             if row.state.isEnded { row.isUntold = true }
             try row.update(db, now: unixNow())
-            if let message = row.message { try TextMessage.setStored(db, id: message, ref: ref, agentMessage: id) }
+            guard let text else { return }
+            try TextMessage.setStored(db, id: text.id, ref: ref, agentMessage: id, revision: text.revision)
         }
     }
 
@@ -108,40 +110,6 @@ extension Engine {
 
     // MARK: - Receiving
 
-    /// A text, and files that follow. Answers are owed by the rows: `isUntold`.
-    static func takeMessage(
-        _ db: GRDB.Database, ref: Int64?, _ message: AnnouncedMessage, from contact: Contact, limit: UInt64
-    ) throws -> [Int64] {
-        var textID: Int64?
-        if let text = message.text, !text.isEmpty {
-            textID = try TextMessage.insert(
-                db, direction: .receive, contact: contact.id, ref: ref, text: text, state: .new, now: unixNow())
-        }
-        guard let ref else { return [] }
-        var taken: [Int64] = []
-        let files = message.files.map { InlineReceiving.File(size: $0.size, root: $0.root) }
-        // The limit is that of all files together.
-        let isRefused = InlineReceiving(files: files, limit: limit).refusal != nil
-        for (index, file) in message.files.enumerated() {
-            var transfer = Transfer(
-                id: try Meta.nextID(db), direction: .receive, contact: contact, isInline: true, name: file.name,
-                size: file.size, chunkSize: ChunkPlan.inlineChunkSize, now: unixNow())
-            transfer.part = index + 1
-            transfer.offerRef = ref
-            transfer.root = file.root
-            transfer.message = textID
-            transfer.state = .active
-            transfer.lane = "relay"
-            try transfer.insert(db)
-            try settle(db, &transfer, InlineReceiving(files: [files[index]], limit: limit, isRefused: isRefused))
-            taken.append(transfer.id)
-        }
-        if let preview = message.preview, let first = taken.first, !isRefused {
-            try InlineContent.insert(db, transfer: first, number: 0, type: preview.type, preview.bytes)
-        }
-        return taken
-    }
-
     /// A chunk of an announced file.
     static func takeInline(
         _ db: GRDB.Database, _ chunk: IncomingChunk, _ body: [UInt8], from contact: Contact
@@ -169,7 +137,7 @@ extension Engine {
     }
 
     /// Stores where the file stands; a whole one owes x.file.ok, a refused one x.file.cancel.
-    private static func settle(
+    static func settle(
         _ db: GRDB.Database, _ transfer: inout Transfer, _ machine: InlineReceiving
     ) throws {
         try Transfer.updateCheckpoint(

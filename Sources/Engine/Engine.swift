@@ -241,7 +241,7 @@ actor Engine {
             for contact in try profile.contacts() { await advance(contact: contact) }
             await advanceGroups()
             await wakePending()
-            await sendTexts()
+            await sendMessages()
             for id in try profile.openTransfers() { await advance(id) }
             await acceptByItself()
             await wakePending()

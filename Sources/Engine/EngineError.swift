@@ -22,6 +22,10 @@ public enum EngineError: Error, Equatable, Sendable {
     case group(GroupRefusal)
     /// No transfer or message has this id.
     case noSuchTransfer(Int64)
+    /// No message has this id.
+    case noSuchMessage(Int64)
+    /// The message was deleted.
+    case messageDeleted(Int64)
     /// There is no file at this path.
     case noSuchFile(String)
     /// The source is no regular file.
@@ -65,9 +69,10 @@ public enum EngineError: Error, Equatable, Sendable {
     public var kind: FailureKind {
         switch self {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
-        case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchFile: .notFound
+        case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchMessage, .noSuchFile: .notFound
         case .group(.noSuchMember): .notFound
-        case .group, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState, .contactFailed,
+        case .group, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState,
+            .contactFailed,
             .tooLargeInline,
             .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
             .failed
@@ -127,6 +132,8 @@ extension EngineError: CustomStringConvertible {
         case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
         case .group(let refusal): refusal.description
         case .noSuchTransfer(let id): "there is no transfer \(id)"
+        case .noSuchMessage(let id): "there is no message \(id)"
+        case .messageDeleted(let id): "message \(id) is deleted"
         case .noSuchFile(let path): "there is no file \(path)"
         case .notRegular(let path): "\(path) is no regular file"
         case .unreadable(let path, let why): "\(path) cannot be read: \(why)"

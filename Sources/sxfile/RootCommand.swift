@@ -23,7 +23,8 @@ struct RootCommand: AsyncParsableCommand {
                 name: "Send and receive",
                 subcommands: [
                     SendCommand.self, InboxCommand.self, AcceptCommand.self, DeclineCommand.self, CancelCommand.self,
-                    RetryCommand.self, PauseCommand.self, StatusCommand.self, GroupCommand.self,
+                    RetryCommand.self, PauseCommand.self, StatusCommand.self, MessagesCommand.self, EditCommand.self,
+                    DeleteCommand.self, GroupCommand.self,
                 ]),
             CommandGroup(name: "Run", subcommands: [ResumeCommand.self, DaemonCommand.self, RelayCommand.self]),
             CommandGroup(name: "Look", subcommands: [DoctorCommand.self, DemoCommand.self]),

@@ -13,7 +13,12 @@ struct MessageTests {
         #expect(try await bob.run("resume").status == 0)
         #expect(try await bob.succeed("inbox").lines == ["1\talice\tmessage\thello\\x07\\nworld"])
         let object = try #require(try await bob.succeed("--json", "inbox").objects.first)
-        #expect(object.keys == ["v", "type", "id", "peer", "text"])
+        #expect(
+            object.keys == [
+                "v", "type", "id", "direction", "peer", "group", "kind", "text", "state", "missing", "editedAt",
+                "deletedAt", "createdAt",
+            ])
+        #expect(object["state"] == "new")
         #expect(object["text"] == "hello\u{7}\nworld")
         #expect(try await bob.succeed("inbox", "1").lines == ["hello\\x07", "world"])
         #expect(try await bob.succeed("inbox").output.isEmpty)

@@ -52,7 +52,7 @@ struct SafetyTests {
         try database.close()
         let asked = [
             ["inbox"], ["inbox", "2"], ["status"], ["status", "--all"], ["status", "1"], ["contacts"],
-            ["accept", "1"], ["retry", "2"], ["inbox", "3"],
+            ["accept", "1"], ["retry", "2"], ["messages", "alice"], ["inbox", "3"],
         ]
         for words in asked {
             for json in [[], ["--json"]] {

@@ -46,7 +46,11 @@ struct SchemaTests {
     ]
     static let types: [String: [String: Kind]] = [
         "transfer": transfer, "progress": transfer,
-        "message": ["id": .number, "peer": .text, "text": .text],
+        "message": [
+            "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .null,
+            "kind": .word(["text", "eval", "gap"]), "text": .text, "state": .word(["queued", "sent", "new", "read"]),
+            "missing": .optionalNumber, "editedAt": .optionalText, "deletedAt": .optionalText, "createdAt": .text,
+        ],
         "contact": [
             "name": .text, "state": .word(["invited", "connecting", "connected", "failed", "removed"]),
             "verified": .truth, "reason": .optionalText, "accept": .word(["always", "ask"]), "max": .optionalNumber,
@@ -166,7 +170,8 @@ struct SchemaTests {
         try await run(alice, "contacts", "set", "bob", "accept=always", "max=1G", "dir=/tmp", gives: ["contact"])
         try await run(alice, "contacts", "rename", "bob", "robert", gives: ["contact"])
         try await run(alice, "contacts", "rename", "robert", "bob", gives: ["contact"])
-        try await run(alice, "send", "bob", "-m", "a text\u{7}", gives: ["message"])
+        try await run(alice, "send", "bob", "-m", "a text", gives: ["message"])
+        try await run(alice, "edit", "1", "a text\u{7}", gives: ["message"])
         let path = try stage.makeFile("a b", count: 300_000)
         try await run(alice, "send", "bob", path, "--no-wait", "--expires", "1h", gives: ["transfer"])
         try await run(alice, "pause", "2", gives: ["transfer"])
@@ -176,6 +181,8 @@ struct SchemaTests {
         try await run(bob, "resume", gives: ["transfer"])
         try await run(bob, "inbox", gives: ["transfer", "message"])
         try await run(bob, "inbox", "1", gives: ["message"])
+        try await run(bob, "messages", "alice", gives: ["transfer", "message"])
+        try await run(alice, "delete", "1", gives: ["message"])
         try await run(bob, "inbox", "2", gives: ["transfer"])
         try await run(bob, "decline", "2", gives: ["transfer"])
         try await run(alice, "resume", gives: ["transfer", "error"], status: 4)
@@ -229,7 +236,9 @@ struct SchemaTests {
             (["cancel", "9"], 3), (["retry"], 2), (["retry", "9"], 3), (["pause"], 2), (["pause", "9"], 3),
             (["resume", "9"], 3), (["resume", "--wait", "long"], 2), (["status", "9"], 3),
             (["status", "--since", "1"], 2),
-            (["inbox", "9"], 3), (["invite"], 1), (["connect"], 2), (["connect", "no-link"], 2),
+            (["messages", "bob"], 3), (["messages"], 2), (["edit", "9"], 2), (["edit", "9", "a"], 3),
+            (["edit", "9", ""], 2), (["delete", "9"], 3), (["inbox", "9"], 3), (["invite"], 1), (["connect"], 2),
+            (["connect", "no-link"], 2),
             (["contacts", "remove", "bob"], 3), (["contacts", "set", "bob"], 2), (["contacts", "verify", "bob"], 3),
             (["contacts", "rename", "bob"], 2), (["config", "get", "color"], 2), (["config", "set", "lane", "air"], 2),
             (["daemon", "--accept-from", "bob"], 3), (["relay", "--listen", "nowhere"], 2), (["group", "list"], 2),

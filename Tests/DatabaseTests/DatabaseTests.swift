@@ -1,7 +1,8 @@
-import Database
 import Foundation
 import GRDB
 import Testing
+
+@testable import Database
 
 @Suite struct ProfileDatabaseTests {
     private func withPath(_ body: (String) throws -> Void) throws {
@@ -53,6 +54,28 @@ import Testing
                     #expect(value == expected)
                 }
             }
+        }
+    }
+
+    @Test func messagesOfAnEarlierVersionStay() throws {
+        try withPath { path in
+            let queue = try DatabaseQueue(path: path)
+            try Schema.migrator.migrate(queue, upTo: "chances")
+            try queue.write { db in
+                try db.execute(
+                    sql: """
+                        INSERT INTO contacts (id, name, state, createdAt) VALUES (1, 'bob', 'connected', 1);
+                        INSERT INTO messages (id, direction, contact, ref, agentMessage, text, state, createdAt)
+                            VALUES (7, 'send', 1, 3, 9, 'hello', 'stored', 5);
+                        """)
+            }
+            try queue.close()
+            let row = try ProfileDatabase(path: path).read { db in try Row.fetchOne(db, sql: "SELECT * FROM messages") }
+            #expect(row?["id"] == 7)
+            #expect(row?["ref"] == 3)
+            #expect(row?["agentMessage"] == 9)
+            #expect(row?["text"] == "hello")
+            #expect(row?["kind"] == "text")
         }
     }
 

@@ -1,13 +1,14 @@
+import AgentLink
 import Database
 import GRDB
 
-/// A text to or from a contact.
+/// A text to or from a contact or a group.
 public struct TextMessage: Equatable, Sendable, Identifiable {
     /// Where it stands.
     public enum State: String, Sendable {
-        /// Waits for the engine to encrypt it.
+        /// It, or a change of it, waits for the engine to encrypt it.
         case queued
-        /// Stored for sending; see `Profile.isWithRelay(message:)`.
+        /// Stored for sending.
         case stored
         /// Received, not read.
         case new
@@ -15,37 +16,88 @@ public struct TextMessage: Equatable, Sendable, Identifiable {
         case read
     }
 
+    /// What it is.
+    public enum Kind: String, Sendable {
+        /// A text.
+        case text
+        /// Input for a program, x.msg.eval: shown, never run.
+        case eval
+        /// No message: some may be missing here.
+        case gap
+    }
+
     /// The id that the user knows.
     public let id: Int64
     /// Which way it goes.
     public let direction: Direction
-    /// The contact's row.
-    public let contact: Int64
+    /// The contact's row; nil in a group.
+    public let contact: Int64?
     /// The contact's local name.
     public let peer: String
-    /// The text. Peer text: escape it on display.
+    /// What it is.
+    public let kind: Kind
+    /// The text, as it is now; empty once deleted. Peer text: escape it on display.
     public let text: String
     /// Where it stands.
-    public var state: State
-    /// Unix seconds.
+    public let state: State
+    /// Of a gap: how many messages may be missing.
+    public let missing: Int64
+    /// Of a sent one: whether the relay has it as it is now.
+    public let isWithRelay: Bool
+    /// When its sender changed the text; Unix seconds.
+    public let editedAt: Int64?
+    /// When its sender deleted it; Unix seconds.
+    public let deletedAt: Int64?
+    /// When it was written, or came here; Unix seconds.
     public let createdAt: Int64
+
+    /// Its number on the connection; nil before it is sent.
+    let ref: Int64?
+    let agentMessage: Int64?
+    /// Whether an edit or deletion came before the message itself.
+    let isEarly: Bool
+    /// Grows with each wish to change it.
+    let revision: Int64
 }
 
 extension TextMessage {
-    static let select =
-        "SELECT messages.*, contacts.name AS peerName FROM messages JOIN contacts ON contacts.id = contact"
+    static let select = """
+        SELECT messages.*, contacts.name AS peerName, connections.missing AS missing,
+            messages.direction = 'send' AND messages.state = 'stored' AND NOT EXISTS (SELECT 1 FROM outbox
+                WHERE outbox.connection = contacts.connection AND outbox.messageId <= messages.agentMessage) AS delivered
+            FROM messages LEFT JOIN contacts ON contacts.id = messages.contact
+            LEFT JOIN connections ON connections.id = contacts.connection
+        """
 
     init(_ row: Row) throws {
-        guard let direction = Direction(rawValue: row["direction"]), let state = State(rawValue: row["state"]) else {
-            throw EngineError.system("an unknown message state")
-        }
+        guard let direction = Direction(rawValue: row["direction"]), let state = State(rawValue: row["state"]),
+            let kind = Kind(rawValue: row["kind"])
+        else { throw EngineError.system("an unknown message state") }
         id = row["id"]
         self.direction = direction
         contact = row["contact"]
-        peer = row["peerName"]
+        peer = row["peerName"] ?? ""
+        self.kind = kind
         text = row["text"]
         self.state = state
+        isWithRelay = row["delivered"]
+        editedAt = row["editedAt"]
+        deletedAt = row["deletedAt"]
         createdAt = row["createdAt"]
+        ref = row["ref"]
+        agentMessage = row["agentMessage"]
+        isEarly = row["early"]
+        revision = row["revision"]
+        missing = kind == .gap ? Self.stillMissing(from: ref, through: agentMessage, row["missing"] ?? "") : 0
+    }
+
+    /// What has come late since is not missing any more.
+    private static func stillMissing(from first: Int64?, through last: Int64?, _ column: String) -> Int64 {
+        guard let first, let last, first <= last else { return 0 }
+        return AgentStore.missingNumbers(column).reduce(0) { count, range in
+            let (low, high) = (max(range.lowerBound, first), min(range.upperBound, last))
+            return low <= high ? count + (high - low) + 1 : count
+        }
     }
 
     static func fetchAll(
@@ -59,22 +111,87 @@ extension TextMessage {
         try fetchAll(db, where: "messages.id = ?", [id]).first
     }
 
+    /// What came from the contact with this number; the newest, should one have been used twice.
+    static func received(_ db: GRDB.Database, contact: Int64, ref: Int64) throws -> TextMessage? {
+        try fetchAll(
+            db, where: "messages.contact = ? AND ref = ? AND direction = 'receive' AND messages.kind <> 'gap'",
+            [contact, ref]
+        ).last
+    }
+
     /// Adds a text and returns its id.
     static func insert(
-        _ db: GRDB.Database, direction: Direction, contact: Int64, ref: Int64?, text: String, state: State, now: Int64
+        _ db: GRDB.Database, direction: Direction, contact: Int64, kind: Kind = .text, ref: Int64?, text: String,
+        state: State, now: Int64
     ) throws -> Int64 {
         let id = try Meta.nextID(db)
         try db.execute(
-            sql:
-                "INSERT INTO messages (id, direction, contact, ref, text, state, createdAt) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            arguments: [id, direction.rawValue, contact, ref, text, state.rawValue, now])
+            sql: """
+                INSERT INTO messages (id, direction, contact, kind, ref, text, state, createdAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [id, direction.rawValue, contact, kind.rawValue, ref, text, state.rawValue, now])
         return id
     }
 
-    /// The text is encrypted and stored for sending as `agentMessage`.
-    static func setStored(_ db: GRDB.Database, id: Int64, ref: Int64, agentMessage: Int64) throws {
+    /// Notes that agent messages of the contact never came.
+    static func insertGap(_ db: GRDB.Database, contact: Int64, _ ids: ClosedRange<Int64>, now: Int64) throws {
+        let id = try insert(
+            db, direction: .receive, contact: contact, kind: .gap, ref: ids.lowerBound, text: "", state: .read,
+            now: now)
+        try db.execute(sql: "UPDATE messages SET agentMessage = ? WHERE id = ?", arguments: [ids.upperBound, id])
+    }
+
+    /// What `revision` was is encrypted and stored for sending as `agentMessage`. What the user wished since then waits.
+    static func setStored(
+        _ db: GRDB.Database, id: Int64, ref: Int64, agentMessage: Int64, revision: Int64
+    ) throws {
         try db.execute(
-            sql: "UPDATE messages SET state = 'stored', ref = ?, agentMessage = ? WHERE id = ?",
-            arguments: [ref, agentMessage, id])
+            sql: """
+                UPDATE messages SET ref = ?, agentMessage = ?, state = iif(revision = ?, 'stored', 'queued'),
+                    editedAt = iif(revision = ? OR deletedAt IS NOT NULL, editedAt, coalesce(editedAt, ?))
+                WHERE id = ?
+                """,
+            arguments: [ref, agentMessage, revision, revision, unixNow(), id])
+    }
+
+    /// Its sender has another text for it.
+    static func setText(_ db: GRDB.Database, id: Int64, _ text: String, now: Int64) throws {
+        try db.execute(
+            sql: "UPDATE messages SET text = ?, editedAt = ?, state = 'new' WHERE id = ?", arguments: [text, now, id])
+    }
+
+    /// Its sender has deleted it. What was read needs not be read again.
+    static func setDeleted(_ db: GRDB.Database, id: Int64, now: Int64) throws {
+        try db.execute(
+            sql: "UPDATE messages SET text = '', editedAt = NULL, deletedAt = ? WHERE id = ?", arguments: [now, id])
+    }
+
+    /// Whether it itself has come, behind its edit or deletion.
+    static func setEarly(_ db: GRDB.Database, id: Int64, _ isEarly: Bool) throws {
+        try db.execute(sql: "UPDATE messages SET early = ? WHERE id = ?", arguments: [isEarly, id])
+    }
+
+    /// The user has another text for one of their own. Before it is sent nobody needs to know that there was another.
+    static func edit(_ db: GRDB.Database, id: Int64, _ text: String, now: Int64) throws {
+        try db.execute(
+            sql: """
+                UPDATE messages SET text = ?, revision = revision + 1, state = 'queued',
+                    editedAt = iif(ref IS NULL, NULL, ?)
+                WHERE id = ?
+                """,
+            arguments: [text, now, id])
+    }
+
+    /// The user deletes one of their own; the other side is told while there is a connection.
+    static func delete(_ db: GRDB.Database, id: Int64, now: Int64) throws {
+        try db.execute(
+            sql: """
+                UPDATE messages SET text = '', revision = revision + 1, deletedAt = ?, editedAt = NULL, state =
+                    iif(EXISTS (SELECT 1 FROM contacts WHERE contacts.id = messages.contact
+                        AND contacts.state NOT IN ('failed', 'removed')), 'queued', 'stored')
+                WHERE id = ? AND deletedAt IS NULL
+                """,
+            arguments: [now, id])
     }
 }

@@ -292,7 +292,8 @@ actor ReceiveRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .group, .acceptance, .offer, .message, .want, .fileOK, .chunk, .retry, .unreadable:
+        case .info, .group, .acceptance, .offer, .message, .update, .delete, .evaluate, .want, .fileOK, .chunk, .retry,
+            .unreadable:
             await apply([], inbound: inbound)
         }
     }

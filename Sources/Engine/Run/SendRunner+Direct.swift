@@ -58,8 +58,9 @@ extension SendRunner: DirectRunner {
             releaseSource(want)
             await progress()
         case .fileOK(let root): await apply(machine.handle(.ok(root: root)))
-        case .info, .group, .acceptance, .ok, .offer, .message, .chunk, .done, .cancel, .retry, .direct, .ignored,
-            .unreadable:
+        case .info, .group, .acceptance, .ok, .offer, .message, .update, .delete, .evaluate, .chunk, .done, .cancel,
+            .retry,
+            .direct, .ignored, .unreadable:
             break
         }
     }

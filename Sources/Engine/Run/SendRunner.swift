@@ -287,7 +287,8 @@ actor SendRunner: TransferRunner {
         case .ignored(let name):
             context.logger.notice("an event that does not belong here was skipped", metadata: ["event": "\(name)"])
             await apply([], inbound: inbound)
-        case .info, .group, .acceptance, .ok, .offer, .message, .chunk, .done, .retry, .unreadable:
+        case .info, .group, .acceptance, .ok, .offer, .message, .update, .delete, .evaluate, .chunk, .done, .retry,
+            .unreadable:
             await apply([], inbound: inbound)
         }
         await offerDirectly()

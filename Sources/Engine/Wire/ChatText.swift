@@ -38,6 +38,16 @@ enum ChatText {
     /// x.msg.new with a text.
     static func text(ref: Int64, _ text: String) -> [UInt8] { encoded(.newMessage(NewMessage(text: text)), id: ref) }
 
+    /// x.msg.update: another text for the message `reference`.
+    static func update(ref: Int64, _ reference: Int64, _ text: String) -> [UInt8] {
+        encoded(.messageUpdate(reference: reference, parts: [.text(text)]), id: ref)
+    }
+
+    /// x.msg.delete.
+    static func deletion(ref: Int64, _ reference: Int64) -> [UInt8] {
+        encoded(.messageDelete(reference: reference), id: ref)
+    }
+
     /// x.msg.new with files that follow in chunks.
     static func announcement(ref: Int64, _ message: AnnouncedMessage) -> [UInt8] {
         let files = message.files.map { file in

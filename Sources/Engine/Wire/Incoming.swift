@@ -14,6 +14,12 @@ enum Incoming: Equatable, Sendable {
     case offer(ref: Int64, OfferedFile)
     /// x.msg.new: a text, files that follow in chunks, a preview.
     case message(ref: Int64?, AnnouncedMessage)
+    /// x.msg.update: what the message says now.
+    case update(reference: Int64, AnnouncedMessage)
+    /// x.msg.delete.
+    case delete(reference: Int64)
+    /// x.msg.eval: input for a program, which nobody runs.
+    case evaluate(ref: Int64?, AnnouncedMessage)
     /// x.msg.file: the range of the body is that of the chunk's bytes.
     case chunk(IncomingChunk)
     /// x.file.want.
@@ -58,8 +64,11 @@ struct OfferedFile: Equatable, Sendable {
 /// What an x.msg.new brings and announces.
 struct AnnouncedMessage: Equatable, Sendable {
     var text: String?
-    var files: [File]
-    var preview: (type: String, bytes: [UInt8])?
+    /// Files that follow in chunks.
+    var files: [File] = []
+    var preview: Part?
+    /// Parts that came whole, and are no text.
+    var parts: [Part] = []
 
     struct File: Equatable, Sendable {
         var name: String
@@ -67,9 +76,13 @@ struct AnnouncedMessage: Equatable, Sendable {
         var root: [UInt8]?
     }
 
-    static func == (left: AnnouncedMessage, right: AnnouncedMessage) -> Bool {
-        left.text == right.text && left.files == right.files && left.preview?.type == right.preview?.type
-            && left.preview?.bytes == right.preview?.bytes
+    /// A part with its bytes.
+    struct Part: Equatable, Sendable {
+        /// The content type, as `i.image/png`.
+        var type: String
+        /// A name for it as a file.
+        var name = ""
+        var bytes: [UInt8]
     }
 }
 
@@ -130,9 +143,12 @@ extension Incoming {
         case .fileCancel(let cancel):
             .cancel(ref: cancel.reference, EndCode(cancel.code), reason: cancel.reason ?? "")
         case .fileRetry(let reference): .retry(ref: reference)
+        case .messageUpdate(let reference, let parts):
+            .update(reference: reference, AnnouncedMessage(ShownContent(parts)))
+        case .messageDelete(let reference): .delete(reference: reference)
+        case .messageEvaluate(_, let parts): .evaluate(ref: id, AnnouncedMessage(ShownContent.source(parts)))
         case .groupInvite, .probeCheck, .probeConfirm: .group(event)
-        case .messageUpdate, .messageDelete, .messageEvaluate, .probe, .groupAccept, .groupLeave, .groupDelete,
-            .memberNew, .memberIntroduce, .memberInvite,
+        case .probe, .groupAccept, .groupLeave, .groupDelete, .memberNew, .memberIntroduce, .memberInvite,
             .memberForward, .memberInfo, .memberConnected, .memberConnectedToAll, .memberDelete, .earlierForm, .unknown:
             .ignored(event: event.name)
         }
@@ -163,13 +179,21 @@ extension EndCode {
 }
 
 extension AnnouncedMessage {
-    fileprivate init(_ message: NewMessage) throws(ChatProtocolError) {
-        text = message.text
-        files = try message.inlineFiles().map { file in
-            // A picture that is announced without a name gets one by its type.
-            let ending = file.description.type.mime?.split(separator: "/").last.map { "." + $0 } ?? ""
-            return File(name: file.name ?? "file" + ending, size: UInt64(file.description.size), root: file.root)
+    fileprivate init(_ content: ShownContent) {
+        text = content.text
+        parts = content.files.compactMap { part in
+            part.body.map { Part(type: part.type.text, name: part.fileName, bytes: Array($0)) }
         }
-        preview = message.preview.flatMap { part in part.body.map { (part.type.text, Array($0)) } }
+    }
+
+    fileprivate init(_ message: NewMessage) throws(ChatProtocolError) {
+        self.init(message.shown)
+        files = try message.inlineFiles().map { file in
+            // What is announced without a name gets one by its type.
+            let part = ContentPart(announcing: file.description)
+            return File(name: file.name ?? part.fileName, size: UInt64(file.description.size), root: file.root)
+        }
+        guard !files.isEmpty, let part = message.preview, let body = part.body else { return }
+        preview = Part(type: part.type.text, bytes: Array(body))
     }
 }

@@ -71,7 +71,11 @@ extension Profile {
                 try transfer.update(db, now: unixNow())
             }
             try db.execute(
-                sql: "DELETE FROM messages WHERE contact = ? AND state = 'queued'", arguments: [contact.id])
+                sql: "DELETE FROM messages WHERE contact = ? AND state = 'queued' AND ref IS NULL",
+                arguments: [contact.id])
+            try db.execute(
+                sql: "UPDATE messages SET state = 'stored' WHERE contact = ? AND state = 'queued'",
+                arguments: [contact.id])
             if let connection = contact.connection { try AgentStore.delete(db, connection) }
             contact.connection = nil
             contact.state = .removed

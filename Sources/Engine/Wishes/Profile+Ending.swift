@@ -23,7 +23,7 @@ extension Profile {
         }
     }
 
-    private static func end(_ db: GRDB.Database, _ known: Transfer, declining: Bool, reason: String) throws {
+    static func end(_ db: GRDB.Database, _ known: Transfer, declining: Bool, reason: String) throws {
         var transfer = known
         if transfer.isWaitingInInbox {
             // It is here already: the sender need not hear that nobody wanted to keep it.
@@ -34,7 +34,7 @@ extension Profile {
         guard !transfer.state.isEnded else { return }
         if transfer.isInline, transfer.offerMessage == nil, let message = transfer.message {
             // Its text was to travel in the same message.
-            try db.execute(sql: "DELETE FROM messages WHERE id = ? AND state = 'queued'", arguments: [message])
+            try TextMessage.delete(db, id: message, now: unixNow())
         }
         let isDecline = declining && transfer.state == .offered
         transfer.end(isDecline ? .declined : .cancelled, by: .me, reason: reason, failure: .cancelled)

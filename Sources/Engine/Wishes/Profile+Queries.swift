@@ -78,38 +78,13 @@ extension Profile {
             let transfers = try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished && !$0.isPaused }
                 .count
             let messages = try TextMessage.fetchAll(
-                db,
-                where: """
-                    messages.direction = 'send' AND (messages.state = 'queued' OR (messages.state = 'stored' AND EXISTS
-                        (SELECT 1 FROM outbox WHERE outbox.connection = contacts.connection
-                            AND outbox.messageId <= messages.agentMessage)))
-                    """
+                db, where: "messages.direction = 'send' AND NOT delivered"
             ).count
             return transfers + messages
         }
     }
 
     private static let unfinished = "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
-
-    /// Received texts that were not read; oldest first.
-    public func newMessages() throws(EngineError) -> [TextMessage] {
-        try read { db in try TextMessage.fetchAll(db, where: "direction = 'receive' AND messages.state = 'new'") }
-    }
-
-    /// The message of this id; nil if there is none.
-    public func message(id: Int64) throws(EngineError) -> TextMessage? {
-        try read { db in try TextMessage.fetch(db, id: id) }
-    }
-
-    /// Marks received texts as read.
-    public func markRead(_ ids: [Int64]) throws(EngineError) {
-        try write { db in
-            for id in ids {
-                try db.execute(
-                    sql: "UPDATE messages SET state = 'read' WHERE id = ? AND state = 'new'", arguments: [id])
-            }
-        }
-    }
 
     /// The preview of an inline file: content type (`i.image/png`) and bytes; nil if none came.
     public func preview(transfer id: Int64) throws(EngineError) -> (type: String, bytes: [UInt8])? {
@@ -157,17 +132,6 @@ extension Profile {
             guard transfer.state == .complete else { return false }
             guard let connection = transfer.connection else { return true }
             return try AgentStore.isDelivered(db, connection, through: transfer.farewell ?? 0)
-        }
-    }
-
-    /// Whether a text is with the relay.
-    public func isWithRelay(message id: Int64) throws(EngineError) -> Bool {
-        try read { db in
-            let row = try Row.fetchOne(
-                db, sql: "SELECT contact, state, agentMessage FROM messages WHERE id = ?", arguments: [id])
-            guard let row else { throw EngineError.noSuchTransfer(id) }
-            guard row["state"] == "stored", let message = row["agentMessage"] as Int64? else { return false }
-            return try Self.isDelivered(db, contact: row["contact"], through: message)
         }
     }
 

@@ -60,9 +60,7 @@ extension Profile {
         guard request.path != nil || request.folder != nil || !(request.text ?? "").isEmpty else {
             throw .usage("nothing to send: name a file or a text")
         }
-        if let text = request.text, text.utf8.count > Self.textLimit {
-            throw .usage("a text has at most \(Self.textLimit) bytes; send it as a file")
-        }
+        if let text = request.text { try Self.checkLength(text) }
         if let name = request.name, name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) {
             throw .usage("a name has 1 to 255 bytes")
         }

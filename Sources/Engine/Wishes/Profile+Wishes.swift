@@ -44,7 +44,7 @@ extension Profile {
                 connections = [contact?.connection, transfer.connection].compactMap { $0 }
             case .message(let id):
                 let message = try TextMessage.fetch(db, id: id)
-                let contact = try message.flatMap { try Contact.fetch(db, id: $0.contact) }
+                let contact = try message?.contact.flatMap { try Contact.fetch(db, id: $0) }
                 connections = [contact?.connection].compactMap { $0 }
             }
             var servers: Set<String> = []

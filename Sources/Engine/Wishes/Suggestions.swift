@@ -29,6 +29,14 @@ public struct Suggestions: Sendable {
         case offers
     }
 
+    /// Which messages are asked for.
+    public enum MessageKind: Sendable {
+        /// Sent ones that can be changed.
+        case own
+        /// Received ones that were not read.
+        case new
+    }
+
     /// So many at most.
     static let limit = 1000
 
@@ -68,6 +76,24 @@ public struct Suggestions: Sendable {
         return rows(sql) { row in
             let (id, name, peer): (Int64, String, String) = (row["id"], row["name"], row["peer"])
             return Entry(word: "\(id)", about: "\(name) \(row["direction"] == "send" ? "to" : "from") \(peer)")
+        }
+    }
+
+    /// The ids of messages, newest first, with how they begin.
+    public func messages(_ kind: MessageKind) -> [Entry] {
+        let condition =
+            switch kind {
+            case .own: "messages.direction = 'send' AND deletedAt IS NULL"
+            case .new: "messages.direction = 'receive' AND messages.state = 'new'"
+            }
+        let sql = """
+            SELECT messages.id, substr(messages.text, 1, 60) AS text, contacts.name AS peer
+            FROM messages JOIN contacts ON contacts.id = messages.contact
+            WHERE \(condition) ORDER BY messages.id DESC LIMIT \(Self.limit)
+            """
+        return rows(sql) { row in
+            let (id, text, peer): (Int64, String, String) = (row["id"], row["text"], row["peer"])
+            return Entry(word: "\(id)", about: "\(text) \(kind == .own ? "to" : "from") \(peer)")
         }
     }
 

@@ -7,7 +7,7 @@ struct InboxCommand: SessionCommand {
     static let configuration = CommandConfiguration(
         commandName: "inbox", abstract: "Show offers and messages that wait.",
         discussion: "With an id, all of one offer, or a whole message, which is read then.")
-    @Argument(help: "An offer or a message.", completion: .offers) var id: Int64?
+    @Argument(help: "An offer or a message.", completion: .inbox) var id: Int64?
     @Flag(help: "Of a folder the whole list, fetched from its sender.") var full = false
     @Option(help: ArgumentHelp("With --full: wait at most that long (30s, 5m, 2h).", valueName: "duration"))
     var timeout: DurationArgument?
@@ -28,7 +28,7 @@ struct InboxCommand: SessionCommand {
                 session.console.result(Self.line(transfer))
                 session.console.json("transfer", transfer.jsonMembers)
             case .message(let message):
-                session.console.result("\(message.id)\t\(message.peer)\tmessage\t\(PlainText.brief(message.text))")
+                session.console.result("\(message.id)\t\(message.peer)\t\(message.kindText)\t\(message.briefText)")
                 session.console.json("message", message.jsonMembers)
             }
         }
@@ -59,7 +59,7 @@ struct InboxCommand: SessionCommand {
         if let transfer = try profile.transfer(id: id), transfer.direction == .receive {
             return try show(transfer, profile, console)
         }
-        guard let message = try profile.message(id: id), message.direction == .receive else {
+        guard let message = try profile.message(id: id), message.direction == .receive, message.kind != .gap else {
             throw CommandFailure(
                 .notFound, "the inbox has nothing with the id \(id)", hint: "`sxfile inbox` lists what it has")
         }

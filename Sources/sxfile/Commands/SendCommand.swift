@@ -13,7 +13,9 @@ struct SendCommand: SessionCommand {
             """)
     @Argument(help: "The contact.", completion: .contacts) var contact: String
     @Argument(help: "Files and folders.", completion: .file()) var paths: [String] = []
-    @Option(name: .customShort("m"), help: ArgumentHelp("A message to go with it.", valueName: "text"))
+    @Option(
+        name: .customShort("m"),
+        help: ArgumentHelp("A message to go with it; '-' reads it from standard input.", valueName: "text"))
     var message: String?
     @Option(
         help: ArgumentHelp(
@@ -54,7 +56,7 @@ struct SendCommand: SessionCommand {
             request.path = paths.first
         }
         request.name = name
-        request.text = message
+        request.text = try message.map { try session.messageText($0) }
         request.isInline = inline ? true : nil
         request.preview = preview
         request.lane = lane.rawValue
@@ -66,7 +68,8 @@ struct SendCommand: SessionCommand {
             try await Sending(session: session, profile: profile, id: id).run(
                 noWait: noWait, timeout: timeout?.duration)
         } else if let id = receipt.message {
-            try await follow(message: id, profile, session)
+            session.console.result("\(id)")
+            try await MessageSending(session: session, profile: profile, id: id).run(timeout: timeout?.duration)
         }
     }
 
@@ -74,6 +77,9 @@ struct SendCommand: SessionCommand {
         if contact.hasPrefix("#") { throw CommandFailure.notYet("sending to groups") }
         if paths.contains("-"), paths.count > 1 || dryRun {
             throw CommandFailure.usage("'-' is standard input, which goes alone; a file of that name is './-'")
+        }
+        if paths.contains("-"), message == "-" {
+            throw CommandFailure.usage("standard input cannot be both the file and the message")
         }
         if paths.isEmpty, message == nil {
             throw CommandFailure.usage("nothing to send: name a file, or a text with -m")
@@ -124,17 +130,6 @@ struct SendCommand: SessionCommand {
         }
         console.warn(of: look)
         console.note("nothing was sent: \(look.totals.shown)")
-    }
-
-    private func follow(message id: Int64, _ profile: Profile, _ session: Session) async throws {
-        session.console.result("\(id)")
-        let line = LiveLine(session.console, waiting: "taking the message to the relay")
-        defer { line.end() }
-        let ending = try await session.host(profile).run(
-            .wish(.message(id)), timeout: timeout?.duration,
-            until: { try $0.isWithRelay(message: id) ? true : nil })
-        guard case .fulfilled = ending else { throw CommandFailure.queued("the message is not with the relay yet") }
-        if let message = try profile.message(id: id) { session.console.json("message", message.jsonMembers) }
     }
 }
 

@@ -108,6 +108,7 @@ struct CommandFailure: Error {
         case .noSuchContact: hint = "`sxfile contacts` lists them; `sxfile invite` makes one"
         case .noSuchFile: hint = "a path counts from the current directory; a text is sent with -m"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
+        case .noSuchMessage: hint = "`sxfile messages CONTACT` shows the ids"
         case .badLink: hint = "copy the whole link, on one line, from what `sxfile invite` printed"
         case .noRelay: hint = "run one yourself with `sxfile relay`"
         case .wrongState: hint = "`sxfile status --all` shows what became of it"

@@ -78,7 +78,19 @@ extension Transfer {
 extension TextMessage {
     /// The members of a `message` object.
     var jsonMembers: [(String, JSONText)] {
-        [("id", .number(id)), ("peer", .string(peer)), ("text", .string(text))]
+        [
+            ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
+            ("kind", .string(kind.rawValue)), ("text", .string(text)), ("state", .string(stateText)),
+            ("missing", kind == .gap ? .number(missing) : .null),
+            ("editedAt", .optional(editedAt.map(Quantity.timestamp))),
+            ("deletedAt", .optional(deletedAt.map(Quantity.timestamp))),
+            ("createdAt", .string(Quantity.timestamp(createdAt))),
+        ]
+    }
+
+    /// One's own is `sent` once the relay has it as it is now.
+    private var stateText: String {
+        direction == .send ? (isWithRelay ? "sent" : State.queued.rawValue) : state.rawValue
     }
 }
 

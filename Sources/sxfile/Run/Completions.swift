@@ -15,6 +15,12 @@ extension CompletionKind {
     /// Ids of what waits in the inbox.
     static var offers: CompletionKind { asked { $0.transfers(.offers) } }
 
+    /// Ids of one's own messages, with how they begin where the shell shows that.
+    static var ownMessages: CompletionKind { asked { $0.messages(.own) } }
+
+    /// Ids of everything that waits in the inbox.
+    static var inbox: CompletionKind { asked { $0.messages(.new) + $0.transfers(.offers) } }
+
     /// Names of settings, with what they are for.
     static var settings: CompletionKind {
         .custom { _, _, _ in
