@@ -16,7 +16,7 @@ struct MessagesCommand: SessionCommand {
 
     func run(_ session: Session) async throws {
         if contact.hasPrefix("#") { throw CommandFailure.notYet("messages of groups") }
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         var read: [Int64] = []
         for entry in try profile.conversation(with: contact, since: since?.duration) {
             switch entry {
