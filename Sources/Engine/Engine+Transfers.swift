@@ -119,7 +119,7 @@ extension Engine {
                 OfferedFile(
                     name: transfer.name, size: transfer.size, invitation: link, chunkSize: transfer.chunkSize,
                     mode: transfer.mode, modifiedAt: transfer.modifiedAt, isFolder: folder != nil, folder: folder,
-                    expiresAt: transfer.expiresAt, retries: repeated))
+                    expiresAt: transfer.expiresAt, retries: repeated, isSparse: transfer.isSparse))
             try await self.link.send(message, on: contact) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
                 row.offerRef = ref

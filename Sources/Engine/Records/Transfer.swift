@@ -98,6 +98,8 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public var endedBy: Side?
     /// The text that came with it: a message's id.
     public var message: Int64?
+    /// Whether the source has holes.
+    var isSparse = false
     /// Permissions of the source, `& 0777`.
     public var mode: UInt32?
     /// Modification time of the source in Unix seconds.
@@ -186,6 +188,7 @@ extension Transfer {
         retryAt = row["retryAt"]
         isAskedAgain = row["askedAgain"]
         digest = row["digest"]
+        isSparse = row["sparse"]
         isHookDue = row["hookDue"]
         createdAt = row["createdAt"]
         updatedAt = row["updatedAt"]
@@ -256,11 +259,13 @@ extension Transfer {
     func insert(_ db: GRDB.Database) throws {
         try db.execute(
             sql: """
-                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, state, createdAt, updatedAt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, sparse, state, createdAt,
+                    updatedAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id, direction.rawValue, contact, isInline, part, name, chunkSize, state.rawValue, createdAt, updatedAt,
+                id, direction.rawValue, contact, isInline, part, name, chunkSize, isSparse, state.rawValue, createdAt,
+                updatedAt,
             ])
         try update(db, now: updatedAt)
     }

@@ -35,7 +35,7 @@ extension ReceiveRunner {
         defer { isOnDisk = false }
         let attributes = FileAttributes(
             mode: transfer.mode, mayBeExecutable: transfer.folder?.mayExecute ?? true,
-            modificationTimeInSeconds: transfer.modifiedAt)
+            modificationTimeInSeconds: transfer.modifiedAt, isSparse: transfer.isSparse)
         do {
             let file = try await reservation.finish(attributes, size: Int64(clamping: mark.size))
             finalPath = file.path.string

@@ -29,6 +29,7 @@ enum ChatText {
                 entries: file.folder?.json) ?? .plain
         offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
         offer.retries = file.retries
+        offer.isSparse = file.isSparse
         return encoded(
             .fileOffer(
                 FileInvitation(

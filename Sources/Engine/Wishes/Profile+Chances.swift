@@ -90,6 +90,7 @@ extension Profile {
                 transfer.state = .accepted
                 transfer.waiting = .peer
                 transfer.retryOf = id
+                transfer.isSparse = old.isSparse
                 transfer.destination = place.record
                 transfer.path = place.path.string
                 try transfer.insert(db)
@@ -141,6 +142,7 @@ extension Profile {
         transfer.sourceIdentity = source.identity
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
+        transfer.isSparse = source.isSparse
         transfer.retryOf = old.id
         transfer.expiresAt = expiresAt
         transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())

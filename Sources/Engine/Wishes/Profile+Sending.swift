@@ -123,6 +123,7 @@ extension Profile {
         transfer.sourceIdentity = source.identity
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
+        transfer.isSparse = source.isSparse
         transfer.root = content?.root
         transfer.expiresAt = request.expiresAt
         if content != nil { transfer.state = .active }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Glibc
 import Guarding
+import TransferCore
 
 /// `sxfile status`.
 struct StatusCommand: SessionCommand {
