@@ -18,11 +18,12 @@ extension Profile {
     public func checkRoute() throws(EngineError) {
         let (value, origin) = try settingWithOrigin(.proxy)
         guard case .environment(let variable) = origin, let proxy = value.flatMap({ SOCKSProxy($0) }) else { return }
-        // One that is just starting says it in a moment; what holds the lock otherwise goes nowhere.
+        // One that is just starting says it in a moment; one that never does may be of an earlier version.
         for _ in 0..<20 {
             guard let said = EngineLock.statement(lockPath), said != Self.routeMark(proxy) else { return }
             if !said.isEmpty { throw .otherRoute(variable) }
             usleep(50_000)
         }
+        throw .otherRoute(variable)
     }
 }
