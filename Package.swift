@@ -115,7 +115,8 @@ let package = Package(
         .executableTarget(
             name: "sxfile",
             dependencies: [
-                "Engine", "SMPRelay", "SMPClient", "AgentLink", "Database", "Guarding", "Primitives", "QRCode",
+                "Engine", "SMPRelay", "SMPClient", "AgentLink", "ChatProtocol", "Database", "GroupCore", "Guarding",
+                "Primitives", "QRCode",
                 "SMPProtocol", "ChunkIO", "CLinux", "TLSTransport", "TOML", "TransferCore", nioCore, nioPosix, logging,
                 system,
                 arguments,

@@ -825,7 +825,204 @@ _sxfile_group() {
     non_repeating_flags=(--version -h --help)
     repeating_options=()
     non_repeating_options=()
-    __sxfile_offer_flags_options -1
+    __sxfile_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    create|list|invite|join|members|remove|leave|delete)
+        # Offer subcommand argument completions
+        "_sxfile_group_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'create list invite join members remove leave delete' -- "${cur}"))
+        ;;
+    esac
+}
+
+_sxfile_group_create() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_invite() {
+    repeating_flags=()
+    non_repeating_flags=(--no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--role --timeout --profile)
+    __sxfile_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--role')
+        __sxfile_add_completions -W 'member'$'\n''admin'$'\n''owner'
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group invite -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    2)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group invite -- positional@1 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_join() {
+    repeating_flags=()
+    non_repeating_flags=(--no-wait --json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--timeout --profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--timeout')
+        return
+        ;;
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group join -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_members() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group members -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_remove() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group remove -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_leave() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group leave -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_sxfile_group_delete() {
+    repeating_flags=()
+    non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--profile)
+    __sxfile_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--profile')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __sxfile_add_completions -W "$(__sxfile_custom_complete ---completion group delete -- positional@0 "${COMP_CWORD}" "$(__sxfile_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
 }
 
 _sxfile_resume() {

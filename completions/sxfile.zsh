@@ -67,7 +67,7 @@ _sxfile() {
             'messages:Show a conversation: texts, files, edits, deletions, gaps.'
             'edit:Change the text of a message of your own, here and at the other side.'
             'delete:Delete a message of your own, here and at the other side.'
-            'group:Groups (not yet in this version).'
+            'group:Make groups of contacts, invite to them, join, leave.'
             'resume:Do everything that can be done now, then leave.'
             'daemon:Stay on line, and optionally accept by itself.'
             'relay:Run a relay in the foreground.'
@@ -586,6 +586,173 @@ _sxfile_delete() {
 _sxfile_group() {
     local -i ret=1
     local -ar arg_specs=(
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+        '(-): :->command'
+        '(-)*:: :->arg'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+    case "${state}" in
+    command)
+        local -ar subcommands=(
+            'create:Make a group.'
+            'list:List the groups, and invitations to groups.'
+            'invite:Invite a contact to a group.'
+            'join:Accept an invitation to a group.'
+            'members:List the members of a group, and how far each is.'
+            'remove:Remove a member from a group.'
+            'leave:Leave a group, or decline an invitation to one.'
+            'delete:Delete a group for everybody.'
+        )
+        _describe -V subcommand subcommands && ret=0
+        ;;
+    arg)
+        case "${words[1]}" in
+        create|list|invite|join|members|remove|leave|delete)
+            "_sxfile_group_${words[1]}" && ret=0
+            ;;
+        esac
+        ;;
+    esac
+
+    return "${ret}"
+}
+
+_sxfile_group_create() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_list() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_invite() {
+    local -i ret=1
+    local -ar ___role=('member' 'admin' 'owner')
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group invite -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        ':contact:{__sxfile_custom_complete ---completion group invite -- positional@1 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--role[member, admin or owner.]:role:{__sxfile_complete "${___role[@]}"}'
+        '--no-wait[Leave once it is recorded.]'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_join() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group join -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--no-wait[Leave when the answer is with the relay.]'
+        '--timeout[Wait at most that long (30s, 5m, 2h).]:duration:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_members() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group members -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_remove() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group remove -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        ':member:'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_leave() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group leave -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_sxfile_group_delete() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:{__sxfile_custom_complete ---completion group delete -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--profile[The profile to use.]:name:'
+        '--json[Print one JSON object a line.]'
+        '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'
+        '(--verbose -v)'{--verbose,-v}'[Log what happens to standard error.]'
+        '--no-color[Use no colors.]'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )

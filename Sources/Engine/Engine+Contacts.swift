@@ -29,7 +29,11 @@ extension Engine {
                 try Self.rename(db, &row, profile)
             }
             try row.update(db)
+            // It was told when the connection was begun.
+            let info = self.profile.profileInfo()
+            if try AgentStore.info(db, connection) != info { try Outgoing.insert(db, connection, info) }
         }
+        await carryOut()
         await sendMessages()
         for id in (try? profile.openTransfers()) ?? [] { await advance(id) }
     }

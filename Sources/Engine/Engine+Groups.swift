@@ -43,6 +43,7 @@ extension Engine {
             guard let input = try Self.input(db, row, state), var runner = try GroupRunner(db, group: row.group) else {
                 return
             }
+            if let event = input.event { self.logger.debug("connection \(row.name.kind.word): hears \(event)") }
             self.tell(try runner.handle(input), group: row.group)
         }
     }
@@ -69,6 +70,12 @@ extension Engine {
 
     private static func event(_ bytes: [UInt8]) -> ChatEvent? {
         (try? ChatMessage(parsing: bytes)).flatMap { try? ChatEvent($0) }
+    }
+
+    /// The name of a message's event, for the log.
+    private static func name(of body: [UInt8]) -> String {
+        let words = body.prefix(64).split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        return words.count > 1 ? String(decoding: words[1], as: UTF8.self) : "?"
     }
 
     /// Connections that are to go, with nothing more to say, are deleted at their relay.
@@ -104,6 +111,7 @@ extension Engine {
             logger.notice("a message in a group was skipped: it cannot be read")
             return attempt("dropping a message") { db in try AgentStore.deleteInbound(db, inbound) }
         }
+        logger.debug("connection \(connection): hears \(event.name)")
         switch row.name.kind {
         case .group where event.isContent: await takeContent(event, body, inbound: inbound, integrity, row)
         case .direct where !event.isGroups: await takeDirect(event, body, inbound: inbound, integrity, row)
@@ -157,6 +165,7 @@ extension Engine {
 
     /// What groups say on a contact's connection; in the transaction that handles the message.
     func takeGroupEvent(_ db: GRDB.Database, _ event: ChatEvent, from contact: Contact) throws {
+        logger.debug("contact \(contact.id): hears \(event.name)")
         switch event {
         case .groupInvite(let invitation): try takeInvitation(db, invitation, from: contact)
         case .probeCheck, .probeConfirm:
@@ -200,7 +209,41 @@ extension Engine {
 
     func tell(_ outcome: GroupRunner.Outcome, group: Int64) {
         if let refusal = outcome.refusal { logger.notice("group \(group): \(refusal)") }
+        for event in outcome.said { logger.debug("group \(group): says \(event)") }
         for notice in outcome.notices { logger.debug("group \(group): \(notice)") }
+    }
+
+    /// Says to contacts and groups how we call ourselves from now on, if the user has changed that.
+    /// - Returns: whether there is something to say.
+    @discardableResult
+    func tellProfile() -> Bool {
+        // Settings that cannot be read say nothing.
+        guard (try? profile.setting(.name)) != nil else { return false }
+        let now = profile.memberProfile()
+        guard now != toldProfile else { return false }
+        do { return try storeProfile(now) } catch { logger.error("telling the profile failed: \(error)") }
+        return false
+    }
+
+    private func storeProfile(_ now: ChatProtocol.Profile) throws(EngineError) -> Bool {
+        let isNews = try profile.write { db in
+            let known = try Meta.value(db, "profile.told")
+            try Meta.set(db, "profile.told", now.displayName)
+            // Before the first time everybody was told when the connection was made.
+            guard let known, known != now.displayName else { return false }
+            let connections = try Int64.fetchAll(
+                db, sql: "SELECT connection FROM contacts WHERE state = 'connected' AND connection IS NOT NULL")
+            for connection in connections {
+                try Outgoing.insert(db, ConnectionID(rawValue: connection), ChatText.info(now))
+            }
+            for group in try Group.current(db) {
+                guard var runner = try GroupRunner(db, group: group.id) else { continue }
+                self.tell(try runner.handle(.wish(.profile(now))), group: group.id)
+            }
+            return true
+        }
+        toldProfile = now
+        return isNews
     }
 
     // MARK: - Sending
@@ -218,11 +261,23 @@ extension Engine {
                         try Outgoing.delete(db, id: message.id)
                         try message.setSent(db, number)
                     }
+                    logger.debug("connection \(message.connection): says \(Self.name(of: message.body))")
                 } catch {
                     blocked.insert(message.connection)
                     logger.debug("a message on connection \(message.connection) was not sent: \(error)")
                 }
             }
+        }
+    }
+}
+
+extension GroupInput {
+    /// The name of the event in connection information that came.
+    fileprivate var event: String? {
+        switch self {
+        case .confirmation(_, let event): event.name
+        case .connected(_, let event): event?.name
+        case .wish, .invitationMade, .received, .contactReceived, .failed: nil
         }
     }
 }

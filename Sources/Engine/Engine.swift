@@ -1,4 +1,5 @@
 import AgentLink
+import ChatProtocol
 import Database
 import GRDB
 import Guarding
@@ -90,6 +91,8 @@ actor Engine {
     let route: NetworkRoute
     /// The settings ask for another way to the relays, by a proxy or not: the engine has to begin anew.
     private(set) var isOutdated = false
+    /// How contacts and groups know us.
+    var toldProfile: ChatProtocol.Profile?
     /// What was wrong with the settings when they were looked at last.
     private var settingsError: EngineError?
 
@@ -228,6 +231,7 @@ actor Engine {
             await look()
         } else {
             await useSettings()
+            if tellProfile() { await carryOut() }
         }
         changed.yield()
     }
@@ -239,6 +243,7 @@ actor Engine {
             seenVersion = try profile.dataVersion()
             await useSettings()
             for contact in try profile.contacts() { await advance(contact: contact) }
+            tellProfile()
             await advanceGroups()
             await wakePending()
             await sendMessages()

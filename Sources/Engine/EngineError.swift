@@ -2,6 +2,8 @@ public import AgentLink
 public import Database
 public import GroupCore
 
+import enum ChatProtocol.MemberRole
+
 /// Why a wish, a command or the engine itself cannot go on.
 public enum EngineError: Error, Equatable, Sendable {
     /// The command was used wrongly.
@@ -130,6 +132,9 @@ extension EngineError: CustomStringConvertible {
         case .noSuchContact(let name): "no contact is called '\(name)'"
         case .noSuchGroup(let name): "no group is called '#\(name)'"
         case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
+        case .group(.roleTooLow(_, _, let needed)):
+            "that takes the role \(needed.rawValue) in the group, which you have not"
+        case .group(.alreadyMember): "the contact is in the group already, or invited to it"
         case .group(let refusal): refusal.description
         case .noSuchTransfer(let id): "there is no transfer \(id)"
         case .noSuchMessage(let id): "there is no message \(id)"

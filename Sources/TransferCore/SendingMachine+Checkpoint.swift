@@ -86,10 +86,11 @@ extension SendingMachine {
         let pairs = try reader.items(least: 16) { reader throws(WireError) in
             let at = reader.offset
             let (chunk, message): (UInt64, Int64) = (try reader.integer(), try reader.i64())
-            guard chunk >= 1, message >= 0 else { throw .unexpected(offset: at) }
+            // Only what was read, and so chained, is ever handed to a lane.
+            guard chunk >= 1, chunk <= chain.count, message >= 0 else { throw .unexpected(offset: at) }
             return (chunk, message)
         }
-        for (chunk, message) in pairs where chunk <= last { underWay[chunk] = message }
+        for (chunk, message) in pairs { underWay[chunk] = message }
         guard chain.count <= plan.lastChunk else { throw .unexpected(offset: reader.offset) }
     }
 

@@ -24,8 +24,9 @@ struct RootCommand: AsyncParsableCommand {
                 subcommands: [
                     SendCommand.self, InboxCommand.self, AcceptCommand.self, DeclineCommand.self, CancelCommand.self,
                     RetryCommand.self, PauseCommand.self, StatusCommand.self, MessagesCommand.self, EditCommand.self,
-                    DeleteCommand.self, GroupCommand.self,
+                    DeleteCommand.self,
                 ]),
+            CommandGroup(name: "Groups", subcommands: [GroupCommand.self]),
             CommandGroup(name: "Run", subcommands: [ResumeCommand.self, DaemonCommand.self, RelayCommand.self]),
             CommandGroup(name: "Look", subcommands: [DoctorCommand.self, DemoCommand.self]),
         ])

@@ -11,6 +11,7 @@ struct SchemaTests {
         case number, optionalNumber
         case truth
         case null
+        case list
         case word(Set<String>)
         case optionalWord(Set<String>)
 
@@ -22,6 +23,7 @@ struct SchemaTests {
             case .optionalNumber: value is NSNull || isNumber(value)
             case .truth: isTruth(value)
             case .null: value is NSNull
+            case .list: value is [Any]
             case .word(let words): (value as? String).map { words.contains($0) } ?? false
             case .optionalWord(let words): value is NSNull || Kind.word(words).fits(value)
             }
@@ -55,6 +57,21 @@ struct SchemaTests {
             "name": .text, "state": .word(["invited", "connecting", "connected", "failed", "removed"]),
             "verified": .truth, "reason": .optionalText, "accept": .word(["always", "ask"]), "max": .optionalNumber,
             "dir": .optionalText, "securityCode": .text,
+        ],
+        "group": [
+            "name": .text, "role": .word(["member", "admin", "owner"]),
+            "status": .word(["invited", "accepted", "connected", "announced", "confirmed"]),
+            "departure": .optionalWord(["left", "removed", "deleted"]), "inviter": .optionalText, "members": .number,
+            "refused": .optionalText, "createdAt": .text,
+        ],
+        "member": [
+            "name": .text, "id": .text, "role": .word(["member", "admin", "owner"]),
+            "category": .word(["me", "invitee", "host", "prior", "later"]),
+            "status": .word([
+                "invited", "accepted", "connected", "announced", "confirmed", "invited_me", "introduced",
+                "sent_invitation", "received_invitation", "connected_directly", "left", "removed", "deleted",
+            ]),
+            "connected": .truth, "confirmed": .truth, "displayName": .text, "introductions": .list,
         ],
         "link": ["link": .text, "contact": .text],
         "setting": [
@@ -206,6 +223,12 @@ struct SchemaTests {
         try await run(bob, "accept", offer, gives: ["transfer"])
         try record.check(["send"], try await offering.wait(), ["transfer"])
         try await run(bob, "accept", "--all", gives: [])
+        try await run(alice, "group", "create", "team", gives: ["group"])
+        try await run(alice, "group", "invite", "team", "bob", gives: ["member"])
+        try await run(alice, "group", "members", "team", gives: ["member"])
+        try await run(alice, "group", "list", gives: ["group"])
+        try await run(alice, "group", "remove", "team", "bob", gives: ["member"])
+        try await run(alice, "group", "delete", "team", gives: ["group"])
         try await run(alice, "doctor", gives: ["check"])
         try await run(alice, "demo", gives: ["demo"])
         let relay = try stage.start(
@@ -241,7 +264,8 @@ struct SchemaTests {
             (["connect", "no-link"], 2),
             (["contacts", "remove", "bob"], 3), (["contacts", "set", "bob"], 2), (["contacts", "verify", "bob"], 3),
             (["contacts", "rename", "bob"], 2), (["config", "get", "color"], 2), (["config", "set", "lane", "air"], 2),
-            (["daemon", "--accept-from", "bob"], 3), (["relay", "--listen", "nowhere"], 2), (["group", "list"], 2),
+            (["daemon", "--accept-from", "bob"], 3), (["relay", "--listen", "nowhere"], 2),
+            (["group", "members", "nobody"], 3),
             (["demo", "/nowhere"], 3), (["doctor", "--loud"], 2), (["dance"], 2), (["--loud"], 2), (["send", "-x"], 2),
         ]
         for (words, status) in wrong {

@@ -143,6 +143,7 @@ import TransferCore
         for bad in [
             sending(chained: .max), sending(chained: (1 << 49) + 1),
             sending(underWay: row(word(1), number(0), number(7))),
+            sending(underWay: row(word(1), number(4), number(7))),
             sending(underWay: row(word(1), number(1), number(1 << 63))),
         ] {
             #expect(throws: TransferError.checkpointDamaged) { try restoreSending(bad) }

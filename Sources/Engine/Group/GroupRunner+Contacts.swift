@@ -32,7 +32,8 @@ extension GroupRunner {
     /// The group needs the contact no more. One that was made by the direct connection with `member` goes, unless that
     /// member is the same contact in another group: then it goes on with the direct connection there.
     func leave(_ contact: Int64?, of member: MemberID) throws {
-        guard var row = try contact.flatMap({ try Contact.fetch(db, id: $0) }), row.state == .connected,
+        guard var row = try contact.flatMap({ try Contact.fetch(db, id: $0) }),
+            row.state == .connected || row.state == .failed,
             try isMade(row, by: member)
         else { return }
         let other = try Int64.fetchOne(
@@ -41,10 +42,11 @@ extension GroupRunner {
                 SELECT groupConnections.connection FROM groupMembers JOIN groupConnections
                     ON groupConnections.groupId = groupMembers.groupId AND groupConnections.member = groupMembers.member
                 JOIN connections ON connections.id = groupConnections.connection
-                WHERE groupMembers.contact = ? AND groupMembers.groupId <> ? AND kind = 'direct' AND closing = 0
+                WHERE groupMembers.contact = ? AND groupMembers.groupId <> ? AND groupConnections.kind = 'direct' AND closing = 0
                     AND groupMembers.departure IS NULL AND connections.state = 'connected'
                 """, arguments: [row.id, id])
-        if let other { row.connection = ConnectionID(rawValue: other) } else { row.state = .removed }
+        row.connection = other.map(ConnectionID.init)
+        row.state = other == nil ? .removed : .connected
         try row.update(db)
     }
 

@@ -16,6 +16,8 @@ struct GroupRunner {
         var refusal: GroupRefusal?
         /// What the user may want to know.
         var notices: [GroupNotice] = []
+        /// What goes out as connection information.
+        var said: [String] = []
         /// The number that the user's message has in the group.
         var number: Int64?
         /// The message to all or to one, as it travels.
@@ -99,9 +101,11 @@ struct GroupRunner {
             let connection = try AgentStore.insertJoiner(
                 db, kind: .group, link: link, info: info.message().encoded(), now: unixNow())
             try GroupConnectionRow.insert(db, group: id, name, connection)
+            outcome.said.append(info.name)
         case .allow(let name, let info):
             guard let connection = try GroupConnectionRow.fetch(db, group: id, name)?.connection else { return }
             try AgentStore.allow(db, connection, info: info.message().encoded())
+            outcome.said.append(info.name)
         case .send(let name, let message):
             let bytes = try message.message().encoded()
             if subject != nil { (outcome.number, outcome.message) = (message.id, bytes) }
@@ -148,7 +152,7 @@ struct GroupRunner {
                 sql: "UPDATE groupMembers SET departure = ? WHERE id = ?",
                 arguments: [(machine.departed[gone]?.word ?? .left).rawValue, row.id])
             try db.execute(
-                sql: "UPDATE contacts SET state = 'removed' WHERE id = ?", arguments: [row.channel])
+                sql: "UPDATE contacts SET state = 'removed', connection = NULL WHERE id = ?", arguments: [row.channel])
             try leave(row.contact, of: gone)
         }
     }

@@ -10,6 +10,8 @@ public enum WishSubject: Equatable, Sendable {
     case transfer(Int64)
     /// A text to a contact: the message's id.
     case message(Int64)
+    /// A group, and who invited to it.
+    case group(Int64)
     /// No relay that is down ends the wait.
     case anything
 }

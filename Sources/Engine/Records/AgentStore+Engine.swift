@@ -16,6 +16,12 @@ extension AgentStore {
             db, sql: "SELECT role FROM connections WHERE id = ?", arguments: [connection.rawValue]) == "joiner"
     }
 
+    /// Our connection information, as the peer has it.
+    static func info(_ db: GRDB.Database, _ connection: ConnectionID) throws -> [UInt8]? {
+        try Row.fetchOne(db, sql: "SELECT info FROM connections WHERE id = ?", arguments: [connection.rawValue])?
+            .bytes("info")
+    }
+
     /// Why the connection failed, one sentence.
     static func failure(_ db: GRDB.Database, _ connection: ConnectionID) throws -> String? {
         try String.fetchOne(db, sql: "SELECT failure FROM connections WHERE id = ?", arguments: [connection.rawValue])

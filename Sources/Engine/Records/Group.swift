@@ -37,6 +37,8 @@ public struct Group: Equatable, Sendable, Identifiable {
 
     /// Whether it waits for the user to join.
     public var isInvitation: Bool { status == .invited && departure == nil }
+    /// Whether I have said that I join, and am not connected to all yet.
+    public var isBeingJoined: Bool { departure == nil && status != .invited && status != .confirmed }
     /// Whether messages of mine go to its members.
     public var isJoined: Bool {
         departure == nil && status != .invited && status != .accepted

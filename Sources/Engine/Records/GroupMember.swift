@@ -40,6 +40,16 @@ public struct GroupMember: Equatable, Sendable, Identifiable {
     public var isActive: Bool { departure == nil && connection != nil }
 }
 
+/// The introduction of a member that I invited to another one.
+public struct MemberIntroduction: Equatable, Sendable {
+    /// The row of the member that I invited.
+    public let invitee: Int64
+    /// The local name of the other, or its id.
+    public let to: String
+    /// How far it has come.
+    public let status: IntroductionStatus
+}
+
 extension GroupMember {
     private static let select =
         "SELECT groupMembers.*, contacts.connection AS channelConnection FROM groupMembers JOIN contacts ON contacts.id = channel"
@@ -133,6 +143,11 @@ struct GroupConnectionRow: Equatable, Sendable {
         try Row.fetchOne(
             db, sql: "SELECT * FROM groupConnections WHERE \(key)", arguments: arguments(group, name)
         ).map(GroupConnectionRow.init)
+    }
+
+    static func all(_ db: GRDB.Database, group: Int64) throws -> [GroupConnectionRow] {
+        try Row.fetchAll(db, sql: "SELECT * FROM groupConnections WHERE groupId = ?", arguments: [group])
+            .map(GroupConnectionRow.init)
     }
 
     /// Those whose state the machine has not heard of.

@@ -38,6 +38,13 @@ struct Outgoing: Sendable {
         }
     }
 
+    static func isEmpty(_ db: GRDB.Database, _ connection: ConnectionID) throws -> Bool {
+        try
+            !(Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM outgoing WHERE connection = ?)",
+                arguments: [connection.rawValue]) ?? false)
+    }
+
     static func delete(_ db: GRDB.Database, id: Int64) throws {
         try db.executeOften("DELETE FROM outgoing WHERE id = ?", [id])
     }

@@ -119,6 +119,9 @@ extension Profile {
     func profileInfo() -> [UInt8] { ChatText.info(memberProfile()) }
 
     /// How we call ourselves, to contacts and in groups.
+    public var displayName: String { memberProfile().displayName }
+
+    /// What contacts and groups know of us.
     func memberProfile() -> ChatProtocol.Profile {
         let name = (try? setting(.name)) ?? nil
         return ChatProtocol.Profile(displayName: name.flatMap { $0.isEmpty ? nil : $0 } ?? ChatText.namelessProfile)

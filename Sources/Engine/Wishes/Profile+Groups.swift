@@ -2,7 +2,7 @@ import AgentLink
 public import ChatProtocol
 import Database
 import GRDB
-public import GroupCore
+import GroupCore
 import Primitives
 
 /// Wishes about groups. Each is one transaction, in which the group takes the step; what it refuses changes nothing.
@@ -142,13 +142,65 @@ extension Profile {
         try read { db in try GroupMember.fetchAll(db, group: group) }
     }
 
-    /// Everything about the group.
-    /// - Throws: `group` if it is damaged or of a newer version.
-    public func groupMachine(_ group: Int64) throws(EngineError) -> GroupMachine? {
-        try read { db in try GroupRunner(db, group: group)?.machine }
+    /// The introductions that I make, of those whom I invited to the others.
+    /// - Throws: `group` if what is stored of it is damaged or of a newer version.
+    public func introductions(group: Int64) throws(EngineError) -> [MemberIntroduction] {
+        try read { db in
+            let machine = try GroupRunner(db, group: group)?.machine
+            let rows = try GroupMember.fetchAll(db, group: group)
+            let names = Dictionary(rows.map { ($0.member, $0.name) }) { first, _ in first }
+            return rows.flatMap { row in
+                (machine?.introductions[row.member] ?? [:]).sorted { $0.key < $1.key }.map { other, introduction in
+                    MemberIntroduction(
+                        invitee: row.id, to: names[other] ?? other.text, status: introduction.status)
+                }
+            }
+        }
     }
 
-    /// Whether what was said in the group is with the relays.
+    /// Whether an invitation of mine is with the relay, or of no use any more.
+    public func isInvitationWithRelay(_ member: GroupMember) throws(EngineError) -> Bool {
+        try read { db in
+            guard let row = try GroupMember.fetch(db, group: member.group, member: member.member),
+                row.departure == nil, row.status == .invited,
+                let host = try Group.fetch(db, id: member.group)?.me,
+                let line = try GroupConnectionRow.fetch(
+                    db, group: member.group,
+                    GroupConnection(member: member.member, introducer: host, kind: .group))
+            else { return true }
+            guard let told = line.told, told != .creating else { return false }
+            let contact = try row.contact.flatMap { try Contact.fetch(db, id: $0)?.connection }
+            return try contact.map { try Outgoing.isEmpty(db, $0) && AgentStore.unsentCount(db, $0) == 0 } ?? true
+        }
+    }
+
+    /// Whether my acceptance is with the relay.
+    public func isAnswerWithRelay(group id: Int64) throws(EngineError) -> Bool {
+        try read { db in
+            switch try Self.hostConnection(db, id).flatMap({ try AgentStore.state(db, $0) }) {
+            case .creating, .joining, .offered, .confirmed, .allowing, nil: false
+            case .joined, .greeting, .connected, .deleting, .failed: true
+            }
+        }
+    }
+
+    /// Why the link of the member who invited me cannot be joined; nil if it can, or was.
+    public func joinFailure(group id: Int64) throws(EngineError) -> String? {
+        try read { db in
+            guard let connection = try Self.hostConnection(db, id),
+                try AgentStore.state(db, connection) == .failed
+            else { return nil }
+            return try AgentStore.failure(db, connection) ?? "its connection failed"
+        }
+    }
+
+    private static func hostConnection(_ db: GRDB.Database, _ group: Int64) throws -> ConnectionID? {
+        guard let host = try GroupRunner(db, group: group)?.machine.host else { return nil }
+        let name = GroupConnection(member: host, introducer: host, kind: .group)
+        return try GroupConnectionRow.fetch(db, group: group, name)?.connection
+    }
+
+    /// Whether what was said in the group is with the relays, and what is to be closed is closed.
     public func isWithRelay(group: Int64) throws(EngineError) -> Bool {
         try read { db in
             try
@@ -157,7 +209,9 @@ extension Profile {
                     sql: """
                         SELECT EXISTS (SELECT 1 FROM outgoing JOIN groupConnections USING (connection) WHERE groupId = ?)
                             OR EXISTS (SELECT 1 FROM outbox JOIN groupConnections USING (connection) WHERE groupId = ?)
-                        """, arguments: [group, group]) ?? false)
+                            OR EXISTS (SELECT 1 FROM groupConnections WHERE groupId = ? AND closing = 1)
+                            OR EXISTS (SELECT 1 FROM connections WHERE kind = 'group' AND state = 'deleting')
+                        """, arguments: [group, group, group]) ?? false)
         }
     }
 }

@@ -80,7 +80,9 @@ extension Profile {
             let messages = try TextMessage.fetchAll(
                 db, where: "messages.direction = 'send' AND NOT delivered"
             ).count
-            return transfers + messages
+            // Whom I have told that I join, until I am connected to all.
+            let groups = try Group.current(db).filter(\.isBeingJoined).count
+            return transfers + messages + groups
         }
     }
 

@@ -26,6 +26,8 @@ extension Profile {
                         OR EXISTS (SELECT 1 FROM transfers
                             WHERE direction = 'send' AND inline = 1 AND transfers.state = 'active' AND paused = 0)
                         OR EXISTS (SELECT 1 FROM messages WHERE state = 'queued')
+                        OR EXISTS (SELECT 1 FROM outgoing JOIN connections ON connections.id = outgoing.connection
+                            WHERE connections.state = 'connected')
                     """) ?? false
         }
     }
@@ -38,6 +40,10 @@ extension Profile {
             switch subject {
             case .anything: return []
             case .contact(let id): connections = try [Contact.fetch(db, id: id)?.connection].compactMap { $0 }
+            case .group(let id):
+                connections = try GroupConnectionRow.all(db, group: id).compactMap(\.connection)
+                let inviter = try Group.fetch(db, id: id)?.inviter.flatMap { try Contact.fetch(db, id: $0)?.connection }
+                connections += [inviter].compactMap { $0 }
             case .transfer(let id):
                 let transfer = try Transfer.known(db, id: id)
                 let contact = try Contact.fetch(db, id: transfer.contact)

@@ -56,6 +56,13 @@ public struct Suggestions: Sendable {
         }
     }
 
+    /// The names of groups, without `#`, which a shell would take for a comment.
+    public func groups() -> [Entry] {
+        rows("SELECT name, status FROM groups WHERE hidden = 0 ORDER BY name LIMIT \(Self.limit)") {
+            Entry(word: $0["name"], about: $0["status"])
+        }
+    }
+
     /// The ids of transfers, newest first, with the names of their files.
     public func transfers(_ kind: Kind) -> [Entry] {
         let condition =

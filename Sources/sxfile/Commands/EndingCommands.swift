@@ -30,16 +30,6 @@ struct CancelCommand: SessionCommand {
     }
 }
 
-/// `sxfile group`.
-struct GroupCommand: SessionCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "group", abstract: "Groups (not yet in this version).")
-    @Argument(parsing: .captureForPassthrough, help: .hidden) var words: [String] = []
-    var global: GlobalOptions { .guessed(words) }
-
-    func run(_ session: Session) async throws { throw CommandFailure.notYet("groups") }
-}
-
 /// Tells the other side that a transfer is over: a moment is given to it, the wish stays in any case.
 private struct Telling {
     static let patience: Duration = .seconds(5)

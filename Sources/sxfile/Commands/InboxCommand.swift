@@ -20,6 +20,7 @@ struct InboxCommand: SessionCommand {
             return try await showWhole(id, profile, session)
         }
         if let id { return try show(id, profile, session.console) }
+        try showInvitations(profile, session.console)
         let entries =
             try profile.transfers(.inbox).map { Entry.offer($0) } + profile.newMessages().map { Entry.message($0) }
         for entry in entries.sorted(by: { $0.id < $1.id }) {
@@ -31,6 +32,17 @@ struct InboxCommand: SessionCommand {
                 session.console.result("\(message.id)\t\(message.peer)\t\(message.kindText)\t\(message.briefText)")
                 session.console.json("message", message.jsonMembers)
             }
+        }
+    }
+
+    /// Groups that wait for the user to join: they have no id, but a name.
+    private func showInvitations(_ profile: Profile, _ console: Console) throws {
+        for group in try profile.groups() where group.isInvitation {
+            let inviter = try group.inviter.flatMap { try profile.contact(id: $0)?.name }
+            console.result(
+                "-\t\(inviter ?? "somebody")\tgroup\t#\(group.name)\t`sxfile group join \(group.name)`")
+            console.json(
+                "group", group.jsonMembers(inviter: inviter, members: try profile.members(of: group.id).count + 1))
         }
     }
 

@@ -106,6 +106,9 @@ struct CommandFailure: Error {
         self.init(ExitStatus(error.kind), error.description)
         switch error {
         case .noSuchContact: hint = "`sxfile contacts` lists them; `sxfile invite` makes one"
+        case .noSuchGroup: hint = "`sxfile group list` lists them; `sxfile group create` makes one"
+        case .noSuchMember(_, let group): hint = "`sxfile group members \(group)` lists them"
+        case .groupNameTaken: hint = "choose another name"
         case .noSuchFile: hint = "a path counts from the current directory; a text is sent with -m"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
         case .noSuchMessage: hint = "`sxfile messages CONTACT` shows the ids"

@@ -9,6 +9,9 @@ extension CompletionKind {
     /// Names of contacts.
     static var contacts: CompletionKind { asked { $0.contacts() } }
 
+    /// Names of groups.
+    static var groups: CompletionKind { asked { $0.groups() } }
+
     /// Ids of unfinished transfers, with the names of their files where the shell shows them.
     static var transfers: CompletionKind { asked { $0.transfers(.unfinished) } }
 

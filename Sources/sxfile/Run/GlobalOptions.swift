@@ -19,7 +19,7 @@ struct GlobalOptions: ParsableArguments {
 
     /// The options that take no value, and the one that does.
     private static let flags: Set<String> = ["--json", "-q", "--quiet", "-v", "--verbose", "--no-color"]
-    private static let groups: Set<String> = ["contacts", "config"]
+    private static let groups: Set<String> = ["contacts", "config", "group"]
 
     /// Moves options given before the command behind it, where the parser looks for them.
     static func normalized(_ arguments: [String]) -> [String] {

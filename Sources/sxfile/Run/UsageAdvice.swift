@@ -23,6 +23,8 @@ enum UsageAdvice {
 
     /// Whether there is such a contact; if not, what may have been meant.
     static func check(contact: String, _ profile: Profile) throws {
+        // A group.
+        if contact.hasPrefix("#") { return }
         do throws(EngineError) { _ = try profile.contact(named: contact) } catch {
             var failure = CommandFailure(error)
             if case .noSuchContact = error {
