@@ -19,6 +19,9 @@ enum Schema {
         migrator.registerMigration("conversations") { db in
             try db.execute(sql: conversations)
         }
+        migrator.registerMigration("deliveries") { db in
+            try db.execute(sql: deliveries)
+        }
         migrator.registerMigration("folder patterns, holes") { db in
             // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
             try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
@@ -136,10 +139,10 @@ enum Schema {
         CREATE TABLE conversations (
             id INTEGER PRIMARY KEY,
             direction TEXT NOT NULL,            -- send, receive
-            contact INTEGER REFERENCES contacts(id),    -- NULL in a group
+            contact INTEGER REFERENCES contacts(id),    -- from a member of a group: its channel; to a group: NULL
             groupId INTEGER,                    -- the group's row
-            member BLOB,                        -- in a group, receive: who sent it
-            kind TEXT NOT NULL DEFAULT 'text',  -- text, eval, gap (agent messages ref to agentMessage never came)
+            kind TEXT NOT NULL DEFAULT 'text',  -- text, eval; gap: agent messages ref to agentMessage never came, or the
+                                                -- member's message ref; fork, conflict: of the order in a group
             ref INTEGER,                        -- chatMsgId, by which edits and deletions name it
             agentMessage INTEGER,               -- send: the agent message with the newest that was said of it
             text TEXT NOT NULL,                 -- empty once deleted
@@ -157,6 +160,17 @@ enum Schema {
         CREATE INDEX messagesByContact ON messages(contact, ref);
         CREATE INDEX messagesByGroup ON messages(groupId, ref) WHERE groupId IS NOT NULL;
         CREATE INDEX messagesByState ON messages(state) WHERE state IN ('queued', 'new');
+        """
+
+    private static let deliveries = """
+        -- What carries a message to the members of a group: the newest that was said of it to each.
+        CREATE TABLE deliveries (
+            message INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+            connection INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,            -- of the agent message
+            PRIMARY KEY (message, connection)
+        ) WITHOUT ROWID;
+        CREATE INDEX deliveriesByConnection ON deliveries(connection);
         """
 
     private static let version1 = """

@@ -74,7 +74,9 @@ extension Engine {
         var touched: [Int64] = []
         attempt("handling a message") { db in
             if let inbound { try AgentStore.deleteInbound(db, inbound) }
-            if case .skipped(let ids) = integrity {
+            if contact.state == .member {
+                guard try Self.takeInOrder(db, incoming, body, from: contact) else { return }
+            } else if case .skipped(let ids) = integrity {
                 try TextMessage.insertGap(db, contact: contact.id, ids, now: unixNow())
             }
             switch incoming {

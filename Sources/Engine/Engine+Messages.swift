@@ -79,8 +79,7 @@ extension Engine {
             text = early.id
         } else if !(message.text ?? "").isEmpty || (message.files.isEmpty && message.parts.isEmpty) {
             text = try TextMessage.insert(
-                db, direction: .receive, contact: contact.id, kind: kind, ref: ref, text: message.text ?? "",
-                state: .new, now: unixNow())
+                db, from: contact, kind: kind, ref: ref, text: message.text ?? "", state: .new)
         }
         return try takeFiles(db, ref: ref, text: text, message, from: contact, limit: limit)
     }
@@ -124,8 +123,7 @@ extension Engine {
 
     /// A row for a message that has not come.
     private static func early(_ db: GRDB.Database, _ ref: Int64, from contact: Contact) throws -> Int64 {
-        let id = try TextMessage.insert(
-            db, direction: .receive, contact: contact.id, ref: ref, text: "", state: .read, now: unixNow())
+        let id = try TextMessage.insert(db, from: contact, ref: ref, text: "", state: .read)
         try TextMessage.setEarly(db, id: id, true)
         return id
     }

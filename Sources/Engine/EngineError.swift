@@ -20,6 +20,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case noSuchGroup(String)
     /// No member of the group has this name.
     case noSuchMember(String, group: String)
+    /// No other member of the group can be reached yet.
+    case nobodyInGroup(String)
     /// The group refuses it: why.
     case group(GroupRefusal)
     /// No transfer or message has this id.
@@ -73,7 +75,8 @@ public enum EngineError: Error, Equatable, Sendable {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchMessage, .noSuchFile: .notFound
         case .group(.noSuchMember): .notFound
-        case .group, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState,
+        case .group, .nobodyInGroup, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay,
+            .wrongState,
             .contactFailed,
             .tooLargeInline,
             .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
@@ -132,6 +135,7 @@ extension EngineError: CustomStringConvertible {
         case .noSuchContact(let name): "no contact is called '\(name)'"
         case .noSuchGroup(let name): "no group is called '#\(name)'"
         case .noSuchMember(let name, let group): "no member of '#\(group)' is called '\(name)'"
+        case .nobodyInGroup(let name): "no other member of '#\(name)' can be reached yet"
         case .group(.roleTooLow(_, _, let needed)):
             "that takes the role \(needed.rawValue) in the group, which you have not"
         case .group(.alreadyMember): "the contact is in the group already, or invited to it"

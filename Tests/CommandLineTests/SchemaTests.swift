@@ -49,8 +49,8 @@ struct SchemaTests {
     static let types: [String: [String: Kind]] = [
         "transfer": transfer, "progress": transfer,
         "message": [
-            "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .null,
-            "kind": .word(["text", "eval", "gap"]), "text": .text, "state": .word(["queued", "sent", "new", "read"]),
+            "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .optionalText,
+            "kind": .word(["text", "eval", "gap", "fork", "conflict"]), "text": .text, "state": .word(["queued", "sent", "new", "read"]),
             "missing": .optionalNumber, "editedAt": .optionalText, "deletedAt": .optionalText, "createdAt": .text,
         ],
         "contact": [

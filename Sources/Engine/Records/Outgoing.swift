@@ -53,7 +53,9 @@ struct Outgoing: Sendable {
     func setSent(_ db: GRDB.Database, _ number: Int64) throws {
         guard let subject else { return }
         try db.executeOften("UPDATE transfers SET offerMessage = ? WHERE id = ?", [number, subject])
-        try db.executeOften("UPDATE messages SET state = 'stored', agentMessage = ? WHERE id = ?", [number, subject])
+        try db.executeOften(
+            "INSERT OR REPLACE INTO deliveries (message, connection, number) SELECT id, ?, ? FROM messages WHERE id = ?",
+            [connection.rawValue, number, subject])
     }
 
     /// Removes what waits for connections that have ended.

@@ -24,16 +24,24 @@ public struct TextMessage: Equatable, Sendable, Identifiable {
         case eval
         /// No message: some may be missing here.
         case gap
+        /// No message: in a group, the next one was written without having seen all above.
+        case fork
+        /// No message: in a group, members were sent different words as the same message of this one.
+        case conflict
     }
 
     /// The id that the user knows.
     public let id: Int64
     /// Which way it goes.
     public let direction: Direction
-    /// The contact's row; nil in a group.
+    /// The contact's row, or that which stands for a member of a group; nil for one's own to a group.
     public let contact: Int64?
-    /// The contact's local name.
+    /// The contact's local name; `#group/name` for a member of a group, `#group` for one's own to all.
     public let peer: String
+    /// The group's local name; nil outside of groups.
+    public let group: String?
+    /// The member's name in the group; nil for one's own, and outside of groups.
+    public let member: String?
     /// What it is.
     public let kind: Kind
     /// The text, as it is now; empty once deleted. Peer text: escape it on display.
@@ -53,7 +61,11 @@ public struct TextMessage: Equatable, Sendable, Identifiable {
 
     /// Its number on the connection; nil before it is sent.
     let ref: Int64?
+    /// The group's row; nil outside of groups.
+    let groupID: Int64?
     let agentMessage: Int64?
+    /// Whether somebody wrote it.
+    public var isText: Bool { kind == .text || kind == .eval }
     /// Whether an edit or deletion came before the message itself.
     let isEarly: Bool
     /// Grows with each wish to change it.
@@ -62,11 +74,17 @@ public struct TextMessage: Equatable, Sendable, Identifiable {
 
 extension TextMessage {
     static let select = """
-        SELECT messages.*, contacts.name AS peerName, connections.missing AS missing,
+        SELECT messages.*, contacts.name AS peerName, groups.name AS groupName, groupMembers.name AS memberName,
+            connections.missing AS missing,
             messages.direction = 'send' AND messages.state = 'stored' AND NOT EXISTS (SELECT 1 FROM outbox
-                WHERE outbox.connection = contacts.connection AND outbox.messageId <= messages.agentMessage) AS delivered
+                WHERE outbox.connection = contacts.connection AND outbox.messageId <= messages.agentMessage)
+                AND NOT EXISTS (SELECT 1 FROM outgoing WHERE outgoing.subject = messages.id)
+                AND NOT EXISTS (SELECT 1 FROM deliveries JOIN outbox ON outbox.connection = deliveries.connection
+                    AND outbox.messageId <= deliveries.number WHERE deliveries.message = messages.id) AS delivered
             FROM messages LEFT JOIN contacts ON contacts.id = messages.contact
             LEFT JOIN connections ON connections.id = contacts.connection
+            LEFT JOIN groups ON groups.id = messages.groupId
+            LEFT JOIN groupMembers ON groupMembers.channel = messages.contact AND messages.groupId IS NOT NULL
         """
 
     init(_ row: Row) throws {
@@ -76,7 +94,10 @@ extension TextMessage {
         id = row["id"]
         self.direction = direction
         contact = row["contact"]
-        peer = row["peerName"] ?? ""
+        group = row["groupName"]
+        member = row["memberName"]
+        peer = row["peerName"] ?? (row["groupName"] as String?).map { "#" + $0 } ?? ""
+        groupID = row["groupId"]
         self.kind = kind
         text = row["text"]
         self.state = state
@@ -88,7 +109,12 @@ extension TextMessage {
         agentMessage = row["agentMessage"]
         isEarly = row["early"]
         revision = row["revision"]
-        missing = kind == .gap ? Self.stillMissing(from: ref, through: agentMessage, row["missing"] ?? "") : 0
+        missing =
+            switch kind {
+            case .gap where groupID != nil: 1
+            case .gap: Self.stillMissing(from: ref, through: agentMessage, row["missing"] ?? "")
+            case .text, .eval, .fork, .conflict: 0
+            }
     }
 
     /// What has come late since is not missing any more.
@@ -114,24 +140,35 @@ extension TextMessage {
     /// What came from the contact with this number; the newest, should one have been used twice.
     static func received(_ db: GRDB.Database, contact: Int64, ref: Int64) throws -> TextMessage? {
         try fetchAll(
-            db, where: "messages.contact = ? AND ref = ? AND direction = 'receive' AND messages.kind <> 'gap'",
+            db,
+            where: "messages.contact = ? AND ref = ? AND direction = 'receive' AND messages.kind IN ('text', 'eval')",
             [contact, ref]
         ).last
     }
 
     /// Adds a text and returns its id.
     static func insert(
-        _ db: GRDB.Database, direction: Direction, contact: Int64, kind: Kind = .text, ref: Int64?, text: String,
-        state: State, now: Int64
+        _ db: GRDB.Database, direction: Direction, contact: Int64?, group: Int64? = nil, kind: Kind = .text,
+        ref: Int64?, text: String, state: State, now: Int64
     ) throws -> Int64 {
         let id = try Meta.nextID(db)
         try db.execute(
             sql: """
-                INSERT INTO messages (id, direction, contact, kind, ref, text, state, createdAt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO messages (id, direction, contact, groupId, kind, ref, text, state, createdAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
-            arguments: [id, direction.rawValue, contact, kind.rawValue, ref, text, state.rawValue, now])
+            arguments: [id, direction.rawValue, contact, group, kind.rawValue, ref, text, state.rawValue, now])
         return id
+    }
+
+    /// Adds what came from a contact, or from a member of a group by its channel.
+    static func insert(
+        _ db: GRDB.Database, from contact: Contact, kind: Kind = .text, ref: Int64?, text: String, state: State
+    ) throws -> Int64 {
+        let group = contact.state == .member ? try GroupMember.fetch(db, channel: contact.id)?.group : nil
+        return try insert(
+            db, direction: .receive, contact: contact.id, group: group, kind: kind, ref: ref, text: text, state: state,
+            now: unixNow())
     }
 
     /// Notes that agent messages of the contact never came.
@@ -153,6 +190,11 @@ extension TextMessage {
                 WHERE id = ?
                 """,
             arguments: [ref, agentMessage, revision, revision, unixNow(), id])
+    }
+
+    /// What was said of it to a group waits in `outgoing`.
+    static func setStored(_ db: GRDB.Database, id: Int64) throws {
+        try db.execute(sql: "UPDATE messages SET state = 'stored' WHERE id = ?", arguments: [id])
     }
 
     /// Its sender has another text for it.

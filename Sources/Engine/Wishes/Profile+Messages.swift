@@ -1,5 +1,7 @@
+import ChatProtocol
 import Database
 import GRDB
+import GroupCore
 
 /// What stands in a conversation.
 public enum ConversationEntry: Equatable, Sendable, Identifiable {
@@ -19,25 +21,62 @@ public enum ConversationEntry: Equatable, Sendable, Identifiable {
 
 /// Texts: questions about them, and wishes to change them.
 extension Profile {
-    /// What was said and sent between us and a contact, oldest first.
+    /// What was said and sent between us and a contact, or in a group behind `#`, oldest first.
     /// - Parameter time: only what came or changed in this last time.
-    /// - Throws: `noSuchContact`.
+    /// - Throws: `noSuchContact`, `noSuchGroup`.
     public func conversation(
         with name: String, since time: Duration? = nil
     ) throws(EngineError) -> [ConversationEntry] {
         let start = time.map { unixNow() - $0.components.seconds } ?? 0
         return try read { db in
-            let contact = try Contact.named(db, name)
-            let messages = try TextMessage.fetchAll(
-                db,
-                where: """
-                    messages.contact = ? AND max(messages.createdAt, coalesce(editedAt, 0), coalesce(deletedAt, 0)) >= ?
-                    """, [contact.id, start]
-            ).filter { $0.kind != .gap || $0.missing > 0 }
-            let transfers = try Transfer.fetchAll(db, where: "contact = ? AND updatedAt >= ?", [contact.id, start])
+            let messages: [TextMessage]
+            let transfers: [Transfer]
+            if name.hasPrefix("#") {
+                let group = try Group.named(db, name)
+                let missing = try Self.missing(db, in: group)
+                messages = try Self.messages(db, "messages.groupId = ?", group.id, since: start).filter { message in
+                    message.kind != .gap || missing.contains([message.contact, message.ref])
+                }
+                transfers = try Transfer.fetchAll(
+                    db,
+                    where: """
+                        transfers.contact IN (SELECT channel FROM groupMembers WHERE groupId = ?) AND transfers.updatedAt >= ?
+                        """, [group.id, start])
+            } else {
+                let contact = try Contact.named(db, name)
+                messages = try Self.messages(db, "messages.contact = ?", contact.id, since: start)
+                    .filter { $0.kind != .gap || $0.missing > 0 }
+                transfers = try Transfer.fetchAll(
+                    db, where: "transfers.contact = ? AND transfers.updatedAt >= ?", [contact.id, start])
+            }
             return (messages.map(ConversationEntry.message) + transfers.map(ConversationEntry.transfer))
                 .sorted { $0.id < $1.id }
         }
+    }
+
+    private static func messages(
+        _ db: GRDB.Database, _ whose: String, _ id: Int64, since start: Int64
+    ) throws -> [TextMessage] {
+        // The deletion of a message that never came says nothing.
+        try TextMessage.fetchAll(
+            db,
+            where: """
+                \(whose) AND NOT (early = 1 AND deletedAt IS NOT NULL)
+                    AND max(messages.createdAt, coalesce(editedAt, 0), coalesce(deletedAt, 0)) >= ?
+                """, [id, start])
+    }
+
+    /// Channel and number of each message that members have seen, and that has not come here.
+    private static func missing(_ db: GRDB.Database, in group: Group) throws -> Set<[Int64?]> {
+        var channels: [MemberID: Int64] = [:]
+        var missing: Set<[Int64?]> = []
+        for (member, number) in try group.graph(db).missing {
+            if channels[member] == nil {
+                channels[member] = try GroupMember.fetch(db, group: group.id, member: member)?.channel
+            }
+            missing.insert([channels[member], Int64(clamping: number)])
+        }
+        return missing
     }
 
     /// Received texts that were not read; oldest first.
@@ -78,7 +117,13 @@ extension Profile {
             let message = try Self.own(db, id, to: "edit")
             guard message.deletedAt == nil else { throw EngineError.messageDeleted(id) }
             if let contact = message.contact { try Self.checkReachable(db, contact) }
-            if message.text != text { try TextMessage.edit(db, id: id, text, now: unixNow()) }
+            guard message.text != text else { return }
+            try TextMessage.edit(db, id: id, text, now: unixNow())
+            guard let group = try message.groupID.flatMap({ try Group.fetch(db, id: $0) }), let ref = message.ref else {
+                return
+            }
+            try group.say(db, .messageUpdate(reference: ref, parts: [.text(text)]), message: id)
+            try TextMessage.setStored(db, id: id)
         }
     }
 
@@ -87,12 +132,23 @@ extension Profile {
     /// - Throws: `noSuchMessage`, `usage` for another's message.
     public func requestDelete(_ id: Int64) throws(EngineError) {
         try write { db in
-            _ = try Self.own(db, id, to: "delete")
+            let message = try Self.own(db, id, to: "delete")
+            guard message.deletedAt == nil else { return }
             try TextMessage.delete(db, id: id, now: unixNow())
+            if let group = try message.groupID.flatMap({ try Group.fetch(db, id: $0) }), let ref = message.ref {
+                try Self.tellDeletion(db, id, ref, in: group)
+            }
             for file in try Transfer.fetchAll(db, where: "message = ? AND inline = 1 AND direction = 'send'", [id]) {
                 try Self.end(db, file, declining: false, reason: "its message was deleted")
             }
         }
+    }
+
+    /// Where nobody can be told any more it is gone here.
+    private static func tellDeletion(_ db: GRDB.Database, _ id: Int64, _ ref: Int64, in group: Group) throws {
+        guard group.isJoined, try !GroupMember.active(db, group: group.id).isEmpty else { return }
+        try group.say(db, .messageDelete(reference: ref), message: id)
+        try TextMessage.setStored(db, id: id)
     }
 
     /// - Throws: `usage` for a text that is longer than `textLimit`.
@@ -102,7 +158,7 @@ extension Profile {
     }
 
     private static func own(_ db: GRDB.Database, _ id: Int64, to what: String) throws -> TextMessage {
-        guard let message = try TextMessage.fetch(db, id: id), message.kind != .gap else {
+        guard let message = try TextMessage.fetch(db, id: id), message.isText else {
             guard try Transfer.fetch(db, id: id) == nil else {
                 throw EngineError.usage("\(id) is a file, not a text: `sxfile cancel \(id)` ends it")
             }

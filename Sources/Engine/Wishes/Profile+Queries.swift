@@ -77,8 +77,13 @@ extension Profile {
         try read { db in
             let transfers = try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished && !$0.isPaused }
                 .count
+            // Of a long history none is looked at while nothing waits at all.
             let messages = try TextMessage.fetchAll(
-                db, where: "messages.direction = 'send' AND NOT delivered"
+                db,
+                where: """
+                    messages.direction = 'send' AND (messages.state = 'queued' OR EXISTS (SELECT 1 FROM outbox)
+                        OR EXISTS (SELECT 1 FROM outgoing)) AND NOT delivered
+                    """
             ).count
             // Whom I have told that I join, until I am connected to all.
             let groups = try Group.current(db).filter(\.isBeingJoined).count

@@ -77,8 +77,12 @@ extension Profile {
         let content =
             try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
         return try write { db in
-            let contact = try Self.usableContact(db, request.contact)
             var receipt = SendReceipt()
+            if request.contact.hasPrefix("#"), source == nil, let text = request.text {
+                receipt.message = try Group.named(db, request.contact).insertText(db, text)
+                return receipt
+            }
+            let contact = try Self.usableContact(db, request.contact)
             if let text = request.text, !text.isEmpty {
                 receipt.message = try TextMessage.insert(
                     db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())

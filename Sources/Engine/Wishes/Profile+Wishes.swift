@@ -52,6 +52,7 @@ extension Profile {
                 let message = try TextMessage.fetch(db, id: id)
                 let contact = try message?.contact.flatMap { try Contact.fetch(db, id: $0) }
                 connections = [contact?.connection].compactMap { $0 }
+                if message?.groupID != nil { connections = try TextMessage.carriers(db, of: id) }
             }
             var servers: Set<String> = []
             for connection in connections {

@@ -71,7 +71,7 @@ struct InboxCommand: SessionCommand {
         if let transfer = try profile.transfer(id: id), transfer.direction == .receive {
             return try show(transfer, profile, console)
         }
-        guard let message = try profile.message(id: id), message.direction == .receive, message.kind != .gap else {
+        guard let message = try profile.message(id: id), message.direction == .receive, message.isText else {
             throw CommandFailure(
                 .notFound, "the inbox has nothing with the id \(id)", hint: "`sxfile inbox` lists what it has")
         }

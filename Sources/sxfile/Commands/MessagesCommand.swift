@@ -9,13 +9,12 @@ struct MessagesCommand: SessionCommand {
             Id, time, who, kind, text, separated by tabs; further lines of a text begin with four tabs. What is shown is \
             read then.
             """)
-    @Argument(help: "The contact.", completion: .contacts) var contact: String
+    @Argument(help: "The contact, or '#group'.", completion: .contacts) var contact: String
     @Option(help: ArgumentHelp("What came or changed in this last time (30m, 12h, 7d).", valueName: "duration"))
     var since: DurationArgument?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        if contact.hasPrefix("#") { throw CommandFailure.notYet("messages of groups") }
         let profile = try session.openProfile(isOnlyLooking: true)
         var read: [Int64] = []
         for entry in try profile.conversation(with: contact, since: since?.duration) {
@@ -97,7 +96,7 @@ extension TextMessage {
     /// What a list calls it.
     var kindText: String {
         switch kind {
-        case .gap: return "gap"
+        case .gap, .fork, .conflict: return kind.rawValue
         case .eval where deletedAt == nil: return "eval (not run)"
         case .eval, .text: break
         }
@@ -108,18 +107,28 @@ extension TextMessage {
     }
 
     /// Its text on one line, cut where it is over-long.
-    var briefText: String { kind == .gap ? gapText : PlainText.brief(text) }
+    var briefText: String { remark ?? PlainText.brief(text) }
 
-    private var gapText: String {
-        missing == 1 ? "a message may be missing here" : "up to \(missing) messages may be missing here"
+    /// What is to be said where no message is.
+    private var remark: String? {
+        switch kind {
+        case .text, .eval: nil
+        case .gap where group != nil: "1 message from \(who) is missing"
+        case .gap where missing == 1: "a message may be missing here"
+        case .gap: "up to \(missing) messages may be missing here"
+        case .fork: "\(who) had not seen all of this when writing what follows"
+        case .conflict: "members were sent different words as one message from \(who)"
+        }
     }
+
+    private var who: String { direction == .send ? "you" : member ?? (group == nil ? peer : "somebody") }
 
     /// All of it; no line of it can pass for another entry.
     fileprivate var conversationLines: [String] {
         let head = [
-            "\(id)", Quantity.timestamp(createdAt), direction == .send ? "you" : peer, kindText,
+            "\(id)", Quantity.timestamp(createdAt), who, kindText,
         ].joined(separator: "\t")
-        guard kind != .gap else { return [head + "\t" + gapText] }
+        if let remark { return [head + "\t" + remark] }
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .map { PlainText.escaped(String($0)) }
         return [head + "\t" + (lines.first ?? "")] + lines.dropFirst().map { "\t\t\t\t" + $0 }

@@ -74,7 +74,7 @@ struct SendCommand: SessionCommand {
     }
 
     private func checkSupported() throws {
-        if contact.hasPrefix("#") { throw CommandFailure.notYet("sending to groups") }
+        if contact.hasPrefix("#"), !paths.isEmpty { throw CommandFailure.notYet("files to groups") }
         if paths.contains("-"), paths.count > 1 || dryRun {
             throw CommandFailure.usage("'-' is standard input, which goes alone; a file of that name is './-'")
         }

@@ -79,7 +79,8 @@ extension TextMessage {
     /// The members of a `message` object.
     var jsonMembers: [(String, JSONText)] {
         [
-            ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
+            ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(member ?? peer)),
+            ("group", .optional(group)),
             ("kind", .string(kind.rawValue)), ("text", .string(text)), ("state", .string(stateText)),
             ("missing", kind == .gap ? .number(missing) : .null),
             ("editedAt", .optional(editedAt.map(Quantity.timestamp))),
