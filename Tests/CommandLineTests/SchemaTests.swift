@@ -50,7 +50,8 @@ struct SchemaTests {
         "transfer": transfer, "progress": transfer,
         "message": [
             "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .optionalText,
-            "kind": .word(["text", "eval", "gap", "fork", "conflict"]), "text": .text, "state": .word(["queued", "sent", "new", "read"]),
+            "kind": .word(["text", "eval", "gap", "fork", "conflict"]), "text": .text,
+            "state": .word(["queued", "sent", "new", "read"]),
             "missing": .optionalNumber, "editedAt": .optionalText, "deletedAt": .optionalText, "createdAt": .text,
         ],
         "contact": [
