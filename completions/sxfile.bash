@@ -644,11 +644,14 @@ _sxfile_cancel() {
     repeating_flags=()
     non_repeating_flags=(--json --quiet -q --verbose -v --no-color --version -h --help)
     repeating_options=()
-    non_repeating_options=(--profile)
+    non_repeating_options=(--member --profile)
     __sxfile_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
+    '--member')
+        return
+        ;;
     '--profile')
         return
         ;;

@@ -56,7 +56,7 @@ _sxfile() {
             'contacts:List and care for contacts.'
             'export:Write the profile to a file that only a passphrase opens.'
             'import:Make a profile from what `export` wrote.'
-            'send:Offer files or a folder to a contact, and send them once accepted.'
+            'send:Offer files or a folder to a contact or a group, and send them once accepted.'
             'inbox:Show offers and messages that wait.'
             'accept:Accept offers, and receive the files.'
             'decline:Decline an offer; after acceptance, cancel it.'
@@ -458,6 +458,7 @@ _sxfile_cancel() {
     local -i ret=1
     local -ar arg_specs=(
         ':id:{__sxfile_custom_complete ---completion cancel -- positional@0 "${current_word_index}" "$(__sxfile_cursor_index_in_current_word)"}'
+        '--member[Of what goes to a group\: for this member only.]:name:'
         '--profile[The profile to use.]:name:'
         '--json[Print one JSON object a line.]'
         '(--quiet -q)'{--quiet,-q}'[Say nothing but results and errors.]'

@@ -96,6 +96,15 @@ public final class ChunkBufferPool: Sendable {
         return memory.map { ChunkBuffer($0.start, of: self) }
     }
 
+    /// An empty buffer, as soon as there is one.
+    public func take() async -> ChunkBuffer {
+        await withCheckedContinuation { continuation in
+            if let buffer = take(orLater: { continuation.resume(returning: $0) }) {
+                continuation.resume(returning: buffer)
+            }
+        }
+    }
+
     private var room: Int { ChunkBuffer.headroom + (capacity + 4095) & ~4095 }
 
     /// Pages of its own: each transfer's threads have another heap, and every one of them would keep what was freed.

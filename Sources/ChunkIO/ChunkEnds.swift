@@ -18,11 +18,16 @@ public protocol ChunkSource: Sendable {
     func read(at offset: Int64, length: Int, into pool: ChunkBufferPool) async throws(ChunkIOError) -> FilledChunk
     /// Throws if what was read is not what was offered.
     func verifyUnchanged() throws(ChunkIOError)
+    /// A reader of the same for another caller that goes in order, at another place.
+    func another() -> any ChunkSource
 }
 
 extension ChunkSource {
     /// What lies on a disk is there.
     public func wait(for end: Int64) async throws(ChunkIOError) -> SourceReadiness { .ready }
+
+    /// A reader that does not read ahead serves any number of callers.
+    public func another() -> any ChunkSource { self }
 }
 
 /// What a recipient writes chunks to, in any order.

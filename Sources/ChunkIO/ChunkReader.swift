@@ -64,6 +64,17 @@ public final class ChunkReader: Sendable {
         if let expected { try ChunkReader.compare(status, with: expected, path: path) }
     }
 
+    private init(of reader: ChunkReader) {
+        path = reader.path
+        identity = reader.identity
+        mode = reader.mode
+        linksAtOpening = reader.linksAtOpening
+        file = reader.file
+    }
+
+    /// The same open file, read ahead for another caller.
+    public func another() -> any ChunkSource { ChunkReader(of: self) }
+
     /// The bytes from `offset` on, exactly `length` of them, 1…`maximumLength`, all within the file's size at opening.
     /// Throws the source cases if the file is not what it was, also when the bytes could still be read.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {

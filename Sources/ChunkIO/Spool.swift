@@ -55,11 +55,7 @@ public final class SpoolReader: ChunkSource {
         at offset: Int64, length: Int, into pool: ChunkBufferPool
     ) async throws(ChunkIOError) -> FilledChunk {
         try check(offset)
-        let buffer = await withCheckedContinuation { continuation in
-            if let buffer = pool.take(orLater: { continuation.resume(returning: $0) }) {
-                continuation.resume(returning: buffer)
-            }
-        }
+        let buffer = await pool.take()
         let kind = IORequest.Kind.fill(buffer, offset: offset, length: length)
         guard case .filled(let filled, let sha256) = try await file.service.perform(kind, on: file).get() else {
             preconditionFailure("a read fills a buffer")

@@ -22,6 +22,9 @@ enum Schema {
         migrator.registerMigration("deliveries") { db in
             try db.execute(sql: deliveries)
         }
+        migrator.registerMigration("groupFiles") { db in
+            try db.execute(sql: groupFiles)
+        }
         migrator.registerMigration("folder patterns, holes") { db in
             // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
             try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
@@ -171,6 +174,14 @@ enum Schema {
             PRIMARY KEY (message, connection)
         ) WITHOUT ROWID;
         CREATE INDEX deliveriesByConnection ON deliveries(connection);
+        """
+
+    /// Transfers to a group: a row for the user, and one for each member below it, whose id is below zero.
+    private static let groupFiles = """
+        ALTER TABLE transfers ADD COLUMN parent INTEGER REFERENCES transfers(id);  -- send: what this is one member's part of
+        ALTER TABLE transfers ADD COLUMN groupId INTEGER REFERENCES groups(id);    -- send: whose members it goes to
+        CREATE INDEX transfersByParent ON transfers(parent);
+        ALTER TABLE groups ADD COLUMN room INTEGER REFERENCES contacts(id);        -- stands for the group in transfers to it
         """
 
     private static let version1 = """

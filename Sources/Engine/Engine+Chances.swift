@@ -14,7 +14,8 @@ extension Engine {
     func expireOffers() async {
         let due = try? profile.read { db in
             try Int64.fetchAll(
-                db, sql: "SELECT id FROM transfers WHERE state = 'offered' AND expiresAt <= ?", arguments: [unixNow()])
+                db, sql: "SELECT id FROM transfers WHERE groupId IS NULL AND state = 'offered' AND expiresAt <= ?",
+                arguments: [unixNow()])
         }
         for id in due ?? [] { await advance(id) }
     }

@@ -320,7 +320,7 @@ extension Engine {
     func tellRelays() {
         let relays = Dictionary(
             down.keys.map { (RelayName("\($0)"), nextTry[$0] ?? 0) }, uniquingKeysWith: { max($0, $1) })
-        let transfers = (try? profile.transfers(.unfinished)) ?? []
+        let transfers = (try? profile.movingTransfers()) ?? []
         for transfer in transfers where transfer.direction == .send || transfer.state != .offered {
             let needed = relays.isEmpty ? [] : (try? profile.relayNames(of: transfer)) ?? []
             let retryAt = needed.compactMap { relays[$0] }.max()

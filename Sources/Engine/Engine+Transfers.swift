@@ -2,6 +2,7 @@ import AgentLink
 import ChunkIO
 import Database
 import GRDB
+import GroupCore
 import Logging
 import TLSTransport
 import TransferCore
@@ -12,7 +13,8 @@ extension Engine {
     func advance(_ id: Int64) async {
         // Every step changes the row; a bound keeps a step that cannot be stored from being taken for ever.
         for _ in 0..<8 {
-            guard !isStopping, let facts = facts(id) else { return }
+            // What goes to a group goes by its parts.
+            guard !isStopping, let facts = facts(id), !facts.transfer.isToGroup else { return }
             if facts.transfer.state.isEnded { endRunner(id) }
             if profile.isCutOff(facts.transfer), running[id] == nil {
                 return await fail(id, Profile.cutOff, .failed)
@@ -26,7 +28,8 @@ extension Engine {
         let (drained, queueless) = (self.drained, self.queueless)
         let facts: TransferFacts?? = try? profile.read { db in
             guard let transfer = try Transfer.fetch(db, id: id) else { return nil }
-            let contact = try Contact.fetch(db, id: transfer.contact)?.connection
+            let peer = try Contact.fetch(db, id: transfer.contact)
+            let contact = peer?.connection
             var isDelivered = false
             if let connection = transfer.connection, let farewell = transfer.farewell {
                 isDelivered = try AgentStore.isDelivered(db, connection, through: farewell)
@@ -41,6 +44,8 @@ extension Engine {
                 transfer: transfer, connection: try transfer.connection.flatMap { try AgentStore.state(db, $0) },
                 contact: try contact.flatMap { try AgentStore.state(db, $0) }, isFarewellDelivered: isDelivered,
                 hasInlineParts: try InlineContent.first(db, transfer: id) != nil, now: unixNow(),
+                isOfferQueued: try transfer.parent != nil && Outgoing.isQueued(db, subject: id),
+                isMemberGone: transfer.parent != nil && peer?.state == .removed,
                 isQueueRead: transfer.connection.map { drained.contains($0) } ?? true,
                 isQueueRefused: transfer.connection.map { queueless.contains($0) } ?? false)
         }
@@ -106,21 +111,16 @@ extension Engine {
 
     private func offer(_ transfer: Transfer) async -> Bool {
         do {
-            let (ref, link, contact, folder, repeated) = try profile.write { db in
-                let contact = try Contact.fetch(db, id: transfer.contact)?.connection
-                let link = try transfer.connection.flatMap { try AgentStore.link(db, $0) }
-                let folder = try transfer.folder?.offered(db, transfer: transfer.id)
-                let repeated = try transfer.retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef }
-                return (try Contact.nextRef(db, contact: transfer.contact), link, contact, folder, repeated)
+            if try profile.write({ db in try Self.offerInGroup(db, transfer) }) {
+                await carryOut()
+                return true
             }
-            guard let link, let contact else { return false }
-            let message = ChatText.offer(
-                ref: ref,
-                OfferedFile(
-                    name: transfer.name, size: transfer.size, invitation: link, chunkSize: transfer.chunkSize,
-                    mode: transfer.mode, modifiedAt: transfer.modifiedAt, isFolder: folder != nil, folder: folder,
-                    expiresAt: transfer.expiresAt, retries: repeated, isSparse: transfer.isSparse))
-            try await self.link.send(message, on: contact) { db, id in
+            let (ref, file, contact) = try profile.write { db in
+                let contact = try Contact.fetch(db, id: transfer.contact)?.connection
+                return (try Contact.nextRef(db, contact: transfer.contact), try transfer.offered(db), contact)
+            }
+            guard let file, let contact else { return false }
+            try await self.link.send(ChatText.offer(ref: ref, file), on: contact) { db, id in
                 guard var row = try Transfer.fetch(db, id: transfer.id) else { return }
                 row.offerRef = ref
                 row.offerMessage = id
@@ -133,6 +133,21 @@ extension Engine {
             logger.debug("transfer \(transfer.id) was not offered: \(error)")
             return false
         }
+    }
+
+    /// To a member of a group: the offer has a number of the group's row, and waits with the group's other messages.
+    /// - Returns: whether it is a member's.
+    private static func offerInGroup(_ db: GRDB.Database, _ transfer: Transfer) throws -> Bool {
+        guard let member = try GroupMember.fetch(db, channel: transfer.contact),
+            let group = try Group.fetch(db, id: member.group), var row = try Transfer.fetch(db, id: transfer.id),
+            let file = try row.offered(db)
+        else { return false }
+        guard row.state == .offered, row.offerMessage == nil else { return true }
+        let outcome = try Profile.wish(
+            db, .sendTo(member.member, ChatText.offer(file)), in: group, subject: transfer.id)
+        row.offerRef = outcome.number
+        try row.update(db, now: unixNow())
+        return true
     }
 
     // MARK: - Running
@@ -148,7 +163,7 @@ extension Engine {
             report: { [broadcast] event in broadcast.report(event) },
             changed: { [inbox] id in inbox.yield(.transfer(id)) },
             moved: { [moves] in moves.add() },
-            direct: direct)
+            direct: direct, sources: sources)
         let runner: any TransferRunner
         do throws(RunnerFailure) {
             switch transfer.direction {
@@ -280,6 +295,11 @@ extension Engine {
     }
 
     private func failByConnection(_ transfer: Transfer) async {
+        if transfer.parent != nil, transfer.state == .offered,
+            (try? profile.contact(id: transfer.contact))??.state == .removed
+        {
+            return await fail(transfer.id, "\(transfer.peer) is not in the group any more", .failed)
+        }
         let why = try? profile.read { db in try transfer.connection.flatMap { try AgentStore.failure(db, $0) } }
         await fail(transfer.id, (why ?? nil) ?? "its connection is gone", .failed)
     }
@@ -331,10 +351,10 @@ extension Profile {
                 db,
                 sql: """
                     SELECT id FROM transfers
-                    WHERE state IN ('accepted', 'active', 'sent') OR (state = 'offered' AND direction = 'send')
-                        OR (state = 'offered' AND expiresAt IS NOT NULL)
+                    WHERE groupId IS NULL AND (state IN ('accepted', 'active', 'sent')
+                        OR (state = 'offered' AND direction = 'send') OR (state = 'offered' AND expiresAt IS NOT NULL)
                         OR untold = 1 OR askedAgain = 1 OR connection IS NOT NULL
-                        OR (destination IS NOT NULL AND state IN ('declined', 'cancelled', 'failed'))
+                        OR (destination IS NOT NULL AND state IN ('declined', 'cancelled', 'failed')))
                     ORDER BY id
                     """)
         }

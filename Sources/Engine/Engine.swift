@@ -85,6 +85,8 @@ actor Engine {
     var servers: [SMPServer]
     /// Offers that were to be accepted without asking, and could not be.
     private var notAccepted: Set<Int64> = []
+    /// What is being sent.
+    let sources = SharedSources()
     /// What is done when transfers are complete.
     private let completions: Completions
     /// How relays are reached, for as long as this engine runs.
@@ -277,8 +279,10 @@ actor Engine {
     func acceptByItself() async {
         guard !isStopping, let offers = try? profile.transfers(.inbox), !offers.isEmpty else { return }
         for offer in offers where !offer.isPaused {
-            let isTold = autoAccept?.contacts.contains(offer.peer) ?? false
-            let policy = ((try? profile.contact(id: offer.contact)) ?? nil)?.policy ?? AcceptPolicy()
+            // A member of a group has no policy, but the contact that it is proven to be has.
+            let contact = (try? profile.contact(id: offer.memberContact ?? offer.contact)) ?? nil
+            let isTold = contact.map { autoAccept?.contacts.contains($0.name) ?? false } ?? false
+            let policy = contact?.policy ?? AcceptPolicy()
             guard isTold || policy.accepts(offer.size) else { continue }
             do {
                 // A directory that went, as when a disk is not mounted, is not to be made a file of that name.
@@ -322,7 +326,7 @@ actor Engine {
 
     private func greeting() -> [EngineLine] {
         let relays = down.map { EngineLine.down(server: "\($0.key)", FailureKind($0.value), $0.value.description) }
-        let moving = (try? profile.transfers(.unfinished)) ?? []
+        let moving = (try? profile.movingTransfers()) ?? []
         return relays + moving.map { .progress(ProgressEvent($0)) }
     }
 }

@@ -75,11 +75,8 @@ public enum EngineError: Error, Equatable, Sendable {
         case .usage, .badLink, .badAddress, .badSetting, .badName: .usage
         case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchMessage, .noSuchFile: .notFound
         case .group(.noSuchMember): .notFound
-        case .group, .nobodyInGroup, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay,
-            .wrongState,
-            .contactFailed,
-            .tooLargeInline,
-            .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
+        case .group, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState,
+            .contactFailed, .nobodyInGroup, .tooLargeInline, .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission

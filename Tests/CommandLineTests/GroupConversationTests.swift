@@ -80,6 +80,17 @@ struct GroupConversationTests {
         let refused = try await carol.run("delete", "\(theirs)")
         #expect(refused.status == 2)
         #expect(refused.errors.contains("you can delete your own only"))
+        let path = try stage.makeFile("plan.pdf", count: 300_000)
+        try await alice.succeed("send", "#team", path, "-m", "the plan", "--no-wait")
+        try await eventually("the offer arrives") {
+            try await self.conversation(bob).suffix(2) == [
+                "alice\tmessage\tthe plan", "alice\tfile (offered)\t293.0 KiB\tplan.pdf",
+            ]
+        }
+        #expect(
+            try await conversation(alice).suffix(2) == [
+                "you\tmessage\tthe plan", "you\tfile (offered)\t293.0 KiB, 0 of 2 have it\tplan.pdf",
+            ])
         #expect(try await alice.run("messages", "#other").status == 3)
         #expect(try await alice.run("send", "#other", "-m", "x").status == 3)
         for daemon in daemons {

@@ -14,6 +14,8 @@ struct SchemaTests {
         case list
         case word(Set<String>)
         case optionalWord(Set<String>)
+        /// Null, or an object for each member of a group.
+        case members
 
         func fits(_ value: Any) -> Bool {
             switch self {
@@ -26,6 +28,12 @@ struct SchemaTests {
             case .list: value is [Any]
             case .word(let words): (value as? String).map { words.contains($0) } ?? false
             case .optionalWord(let words): value is NSNull || Kind.word(words).fits(value)
+            case .members:
+                value is NSNull
+                    || (value as? [[String: Any]])?.allSatisfy { member in
+                        Set(member.keys) == Set(SchemaTests.part.keys)
+                            && SchemaTests.part.allSatisfy { name, kind in member[name].map(kind.fits) ?? false }
+                    } ?? false
             }
         }
 
@@ -37,14 +45,19 @@ struct SchemaTests {
     }
 
     static let transfer: [String: Kind] = [
-        "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .null, "name": .text,
+        "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .optionalText, "name": .text,
         "size": .optionalNumber, "transferred": .number, "files": .number, "filesDone": .number,
         "state": .word(["offered", "accepted", "active", "sent", "complete", "declined", "cancelled", "failed"]),
         "waiting": .optionalWord(["peer", "relay-full", "relay-down", "relay-busy", "space", "paused"]),
         "lane": .optionalWord(["relay", "direct"]), "path": .optionalText, "bytesPerSecond": .optionalNumber,
-        "reason": .optionalText, "by": .optionalWord(["me", "peer"]), "members": .null, "sha256": .optionalText,
+        "reason": .optionalText, "by": .optionalWord(["me", "peer"]), "members": .members, "sha256": .optionalText,
         "retryAt": .optionalText, "retryOf": .optionalNumber, "expiresAt": .optionalText, "createdAt": .text,
         "updatedAt": .text,
+    ]
+    static let part: [String: Kind] = [
+        "name": .text, "state": transfer["state"] ?? .text, "transferred": .number,
+        "waiting": transfer["waiting"] ?? .text, "lane": transfer["lane"] ?? .text, "reason": .optionalText,
+        "by": transfer["by"] ?? .text,
     ]
     static let types: [String: [String: Kind]] = [
         "transfer": transfer, "progress": transfer,

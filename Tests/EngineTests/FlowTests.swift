@@ -41,6 +41,22 @@ import Testing
         #expect(Self.facts(Self.transfer(.receive, .offered)) == .wait(nil))
     }
 
+    @Test func anOfferInAGroup() {
+        var facts = TransferFacts(
+            transfer: Self.transfer(.send, .offered), connection: .offered, contact: .connected,
+            isFarewellDelivered: false, hasInlineParts: false, now: 1000, isOfferQueued: true)
+        #expect(facts.next == .wait(.peer))
+        // What waited for a connection that ended is decided on once more.
+        facts.isOfferQueued = false
+        #expect(facts.next == .offer)
+        facts.transfer.offerMessage = 9
+        facts.isMemberGone = true
+        #expect(facts.next == .fail)
+        facts.transfer.state = .active
+        facts.connection = .connected
+        #expect(facts.next == .run)
+    }
+
     /// No chunk before acceptance, and none before the connection is duplex.
     @Test func chunksFlowOnlyOnAConnectionThatStands() {
         for state in [ConnectionState.allowing, .joining, .joined, .greeting] {

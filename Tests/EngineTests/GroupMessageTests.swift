@@ -185,4 +185,39 @@ import Testing
             }
         }
     }
+
+    /// Said, changed, deleted in any order, engines coming and going: in the end all have read the same.
+    @Test(.timeLimit(.minutes(2)), arguments: [1, 2]) func endsTheSame(seed: UInt64) async throws {
+        try await World.with { world in
+            try await team(world) { team in
+                var numbers = noise(200, seed: seed)[...]
+                func roll(_ sides: Int) -> Int { Int(numbers.removeFirst()) % sides }
+                var own: [[Int64]] = [[], [], []]
+                var isRunning = [true, true, true]
+                for step in 0..<40 {
+                    let (who, index) = (roll(3), roll(6))
+                    switch index {
+                    case 0:
+                        isRunning[who].toggle()
+                        if isRunning[who] { team.start(who) } else { await team.stop(who) }
+                    case 1 where !own[who].isEmpty:
+                        let id = own[who][roll(own[who].count)]
+                        try? team[who].profile.requestEdit(id, text: "changed in step \(step)")
+                    case 2 where !own[who].isEmpty:
+                        try team[who].profile.requestDelete(own[who][roll(own[who].count)])
+                    default: own[who].append(try say("said in step \(step)", team[who]))
+                    }
+                }
+                for who in 0..<3 where !isRunning[who] { team.start(who) }
+                let names = team.users.map(\.name)
+                func read(_ who: Int) throws -> [String] {
+                    try conversation(team[who]).map { line in
+                        line.hasPrefix("me:") ? names[who] + line.dropFirst(2) : line
+                    }.filter { !$0.hasSuffix(": fork") }.sorted()
+                }
+                try await until { try read(0) == read(1) && read(1) == read(2) && !read(0).isEmpty }
+                #expect(try read(0).count == own.joined().count)
+            }
+        }
+    }
 }

@@ -11,7 +11,9 @@ public import TransferCore
 /// its verdict says that they are not its contents.
 public final class FolderReader: ChunkSource {
     private let state: FolderReading
-    private let worker = WorkerThread(named: "sxfile-folder")
+    private let worker: WorkerThread
+    /// The one whose thread this is, if that is another.
+    private let owner: FolderReader?
     private let ahead = Guarded(ReadAhead())
     private let aheadInBuffers = Guarded(ReadAhead())
     private let size: Int64
@@ -22,10 +24,22 @@ public final class FolderReader: ChunkSource {
         manifest: FilePath, verdicts: FilePath, layout: FolderLayout, sources: [FolderSource]
     ) throws(ChunkIOError) {
         state = try FolderReading(manifest: manifest, verdicts: verdicts, layout: layout, sources: sources)
+        worker = WorkerThread(named: "sxfile-folder")
+        owner = nil
         size = Int64(layout.size)
     }
 
-    deinit { worker.stop() }
+    private init(of reader: FolderReader) {
+        state = reader.state
+        worker = reader.worker
+        owner = reader
+        size = reader.size
+    }
+
+    deinit { if owner == nil { worker.stop() } }
+
+    /// The same, read ahead for another caller.
+    public func another() -> any ChunkSource { FolderReader(of: owner ?? self) }
 
     /// The bytes from `offset` on; files that fail have a verdict.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {

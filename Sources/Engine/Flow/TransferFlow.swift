@@ -50,6 +50,10 @@ struct TransferFacts: Sendable {
     var hasInlineParts: Bool
     /// Unix seconds.
     var now: Int64
+    /// Whether the offer waits to be encrypted, among other messages of the group.
+    var isOfferQueued = false
+    /// Whether it is for somebody who is not in the group any more.
+    var isMemberGone = false
     /// Whether everything that the other side has said on the file connection was read in this run.
     var isQueueRead = false
     /// Whether relays make no queue for the file connection now.
@@ -110,12 +114,13 @@ struct TransferFacts: Sendable {
 
     private var offered: TransferStep {
         if transfer.isInline { return inline }
+        if isMemberGone { return .fail }
         switch connection {
         case nil, .failed, .deleting: return .fail
         case .creating: return .wait(isQueueRefused ? .relayBusy : .peer)
         case .offered, .confirmed, .allowing, .connected, .joining, .joined, .greeting: break
         }
-        guard transfer.offerMessage == nil else { return .wait(.peer) }
+        guard transfer.offerMessage == nil, !isOfferQueued else { return .wait(.peer) }
         return whenContactConnected(.offer)
     }
 

@@ -162,7 +162,7 @@ extension Engine {
         for number in first..<(first &+ ManifestRequest.batch) {
             guard !isStopping, let range = ManifestRequest.range(of: number, in: folder.layout.manifest) else { return }
             do {
-                let bytes = try FolderScan.bytes(range, of: profile.manifestPath(transfer.id))
+                let bytes = try FolderScan.bytes(range, of: profile.manifestPath(transfer.source))
                 let header = ChatText.chunkHeader(
                     ref: ref, number: number, length: bytes.count, hash: SHA256.hash(bytes))
                 try await link.send(header + bytes, on: connection)

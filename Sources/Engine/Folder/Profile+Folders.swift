@@ -157,7 +157,7 @@ extension Profile {
         }
         let source = try SourceFolder(folder)
         // Before the walk, which may take long.
-        _ = try read { db in try Self.usableContact(db, request.contact) }
+        _ = try read { db in try Recipient(db, request.contact) }
         let (scan, manifest) = try prepare(source)
         do {
             if let hash, hash != scan.hash { throw EngineError.unreadable(source.path, "it has changed") }
@@ -165,7 +165,7 @@ extension Profile {
                 manifest: scan.length, content: scan.totals.bytes, files: scan.totals.files)
             let offered = OfferedFolder(layout: layout, hash: scan.hash, totals: scan.totals, first: scan.first)
             return try write { db in
-                let contact = try Self.usableContact(db, request.contact)
+                let recipient = try Recipient(db, request.contact)
                 var receipt = SendReceipt()
                 receipt.look = FolderLook(request.name ?? source.name, scan)
                 if let old, let open = try Self.openRetry(db, of: old.id) {
@@ -173,27 +173,23 @@ extension Profile {
                     receipt.transfer = open.id
                     return receipt
                 }
-                if let text = request.text, !text.isEmpty {
-                    receipt.message = try TextMessage.insert(
-                        db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
+                receipt.message = try recipient.insertText(db, request.text)
+                let transfer = try recipient.insertOffer(
+                    db, name: request.name ?? source.name, size: layout.size
+                ) { transfer in
+                    transfer.path = source.path
+                    transfer.mode = source.mode
+                    transfer.modifiedAt = source.modifiedAt
+                    transfer.message = receipt.message
+                    transfer.laneWish = request.lane
+                    transfer.retryOf = old?.id
+                    transfer.expiresAt = expiresAt ?? request.expiresAt
                 }
-                var transfer = Transfer(
-                    id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false,
-                    name: request.name ?? source.name, size: layout.size, chunkSize: ChunkPlan.defaultChunkSize,
-                    now: unixNow())
-                transfer.path = source.path
-                transfer.mode = source.mode
-                transfer.modifiedAt = source.modifiedAt
-                transfer.message = receipt.message
-                transfer.retryOf = old?.id
-                transfer.expiresAt = expiresAt ?? request.expiresAt
-                transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
-                try transfer.insert(db)
-                try db.execute(
-                    sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [request.lane, transfer.id])
-                try Folder.insert(
-                    db, transfer: transfer.id, offered, sources: Folder.text(source.sources),
-                    excluded: Folder.text(excluded: folder.excluded))
+                let sources = Folder.text(source.sources)
+                let excluded = Folder.text(excluded: folder.excluded)
+                for id in [transfer.id] + transfer.members.map(\.id) {
+                    try Folder.insert(db, transfer: id, offered, sources: sources, excluded: excluded)
+                }
                 try self.keep(manifest, for: transfer.id)
                 receipt.transfer = transfer.id
                 return receipt
@@ -209,6 +205,9 @@ extension Profile {
     func requestRetry(
         of old: Transfer, _ folder: Folder, expecting hash: [UInt8]? = nil, expiresAt: Int64? = nil
     ) throws(EngineError) -> SendReceipt {
+        guard !old.isToGroup, old.parent == nil else {
+            throw .usage("transfer \(old.id) is a folder that went to a group: send it again with `sxfile send`")
+        }
         guard let again = folder.request else {
             throw .usage(
                 "transfer \(old.id) was made by an earlier version, which kept no --exclude: send the folder again with "

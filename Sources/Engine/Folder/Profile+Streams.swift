@@ -68,8 +68,8 @@ public final class StreamInput: Sendable {
         let id = transfer
         try profile.write { db in
             try db.execute(
-                sql: "UPDATE transfers SET sourceIdentity = ? WHERE id = ?",
-                arguments: [SourceStream.whole(total).text, id])
+                sql: "UPDATE transfers SET sourceIdentity = ? WHERE id = ? OR parent = ?",
+                arguments: [SourceStream.whole(total).text, id, id])
         }
     }
 }
@@ -93,20 +93,14 @@ extension Profile {
         do { writer = try SpoolWriter(creating: path) } catch { throw .system("\(error)") }
         do {
             let id = try write { db in
-                let contact = try Self.usableContact(db, request.contact)
-                var transfer = Transfer(
-                    id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false, name: name, size: nil,
-                    chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
-                transfer.sourceIdentity = SourceStream.coming.text
-                transfer.expiresAt = request.expiresAt
-                if let text = request.text, !text.isEmpty {
-                    transfer.message = try TextMessage.insert(
-                        db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
+                let recipient = try Recipient(db, request.contact)
+                let message = try recipient.insertText(db, request.text)
+                let transfer = try recipient.insertOffer(db, name: name, size: nil) { transfer in
+                    transfer.sourceIdentity = SourceStream.coming.text
+                    transfer.message = message
+                    transfer.laneWish = request.lane
+                    transfer.expiresAt = request.expiresAt
                 }
-                transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
-                try transfer.insert(db)
-                try db.execute(
-                    sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [request.lane, transfer.id])
                 guard Glibc.rename(path.string, self.streamPath(transfer.id).string) == 0 else {
                     throw EngineError.system("\(path) cannot be renamed: \(Errno(rawValue: errno))")
                 }
@@ -123,7 +117,7 @@ extension Profile {
     func isCutOff(_ transfer: Transfer) -> Bool {
         guard transfer.stream == .coming, !transfer.state.isEnded else { return false }
         // In this order: at the end the row is written before the lock is let go.
-        guard !SpoolWriter.isHeld(streamPath(transfer.id)), let row = try? self.transfer(id: transfer.id) else {
+        guard !SpoolWriter.isHeld(streamPath(transfer.source)), let row = try? self.transfer(id: transfer.id) else {
             return false
         }
         return row.stream == .coming

@@ -49,10 +49,26 @@ struct Outgoing: Sendable {
         try db.executeOften("DELETE FROM outgoing WHERE id = ?", [id])
     }
 
+    /// Takes back what carries this message or transfer and was not encrypted yet.
+    static func delete(_ db: GRDB.Database, subject: Int64) throws {
+        try db.execute(sql: "DELETE FROM outgoing WHERE subject = ?", arguments: [subject])
+    }
+
+    /// Whether what carries this message or transfer waits.
+    static func isQueued(_ db: GRDB.Database, subject: Int64) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM outgoing WHERE subject = ?)", arguments: [subject]) ?? false
+    }
+
     /// It is encrypted and stored for sending under this number.
     func setSent(_ db: GRDB.Database, _ number: Int64) throws {
         guard let subject else { return }
-        try db.executeOften("UPDATE transfers SET offerMessage = ? WHERE id = ?", [number, subject])
+        // Cancelled in this moment: now there is somebody to tell.
+        try db.executeOften(
+            """
+            UPDATE transfers SET offerMessage = ?,
+                untold = CASE WHEN state IN ('declined', 'cancelled', 'failed') THEN 1 ELSE untold END WHERE id = ?
+            """, [number, subject])
         try db.executeOften(
             "INSERT OR REPLACE INTO deliveries (message, connection, number) SELECT id, ?, ? FROM messages WHERE id = ?",
             [connection.rawValue, number, subject])

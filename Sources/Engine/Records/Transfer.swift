@@ -62,7 +62,7 @@ public enum Side: String, Sendable, CaseIterable {
     case peer
 }
 
-/// One file, going to or coming from one contact.
+/// One file, going to or coming from one contact, or going to a group.
 public struct Transfer: Equatable, Sendable, Identifiable {
     /// The id that the user knows.
     public let id: Int64
@@ -70,8 +70,14 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public let direction: Direction
     /// The contact's row.
     public let contact: Int64
-    /// The contact's local name.
+    /// The contact's local name; `#group/name` for a member of a group, `#group` for what goes to all.
     public let peer: String
+    /// The group that it goes to, or that its sender offers it in.
+    public let group: String?
+    /// The name in the group of the member whom it comes from or goes to; nil for what goes to all.
+    public let member: String?
+    /// How far it is for each member of the group that it goes to; none for what goes to one contact.
+    public internal(set) var members: [Transfer] = []
     /// Whether it travels inside messages of the contact's connection.
     public let isInline: Bool
     /// The name in the offer. Peer text: escape it on display.
@@ -122,6 +128,12 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     /// What is in it, if it is a folder.
     public var folder: Folder?
 
+    /// The transfer to a group of which this is the part for one member.
+    public internal(set) var parent: Int64?
+    /// The group that it goes to.
+    var groupID: Int64?
+    /// The contact that the member is from whom it comes.
+    let memberContact: Int64?
     var connection: ConnectionID?
     /// The lane that the sender wants: `auto`, `relay` or `direct`.
     var laneWish = "auto"
@@ -151,12 +163,25 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     /// Whether only the user can bring it on.
     public var waitsForUser: Bool { !isFinished && (isPaused || (direction == .receive && state == .offered)) }
     /// Whether nothing more will happen: also a sent one whose confirmation did not come in time.
-    public var isFinished: Bool { state.isEnded || (state == .sent && !isInline && connection == nil) }
+    public var isFinished: Bool {
+        isToGroup
+            ? members.allSatisfy(\.isFinished)
+            : state.isEnded || (state == .sent && !isInline && connection == nil)
+    }
+    /// Whether it comes from this contact, also where that offers it as a member of a group.
+    public func isFrom(_ contact: Contact) -> Bool {
+        direction == .receive && (self.contact == contact.id || memberContact == contact.id)
+    }
 }
 
 extension Transfer {
     static let select = """
-        SELECT transfers.*, contacts.name AS peerName, \(Folder.columns) FROM transfers
+        SELECT transfers.*, contacts.name AS peerName,
+            (SELECT groupMembers.name FROM groupMembers WHERE channel = transfers.contact) AS memberName,
+            (SELECT groupMembers.contact FROM groupMembers WHERE channel = transfers.contact) AS memberContact,
+            (SELECT groups.name FROM groups WHERE groups.id = IFNULL(transfers.groupId,
+                (SELECT groupMembers.groupId FROM groupMembers WHERE channel = transfers.contact))) AS groupName,
+            \(Folder.columns) FROM transfers
             JOIN contacts ON contacts.id = contact LEFT JOIN folders ON folders.transfer = transfers.id
         """
 
@@ -167,6 +192,11 @@ extension Transfer {
         self.direction = direction
         contact = row["contact"]
         peer = row["peerName"]
+        group = row["groupName"]
+        member = row["memberName"]
+        memberContact = row["memberContact"]
+        parent = row["parent"]
+        groupID = row["groupId"]
         isInline = row["inline"]
         name = row["name"]
         size = (row["size"] as Int64?).map { UInt64(max($0, 0)) }
@@ -218,6 +248,7 @@ extension Transfer {
         self.direction = direction
         self.contact = contact.id
         peer = contact.name
+        (group, member, memberContact) = (nil, nil, nil)
         self.isInline = isInline
         self.name = name
         self.size = size
@@ -232,8 +263,8 @@ extension Transfer {
     }
 
     static func fetch(_ db: GRDB.Database, id: Int64) throws -> Transfer? {
-        try Row.fetchOne(db.cachedStatement(sql: "\(select) WHERE transfers.id = ?"), arguments: [id]).map(
-            Transfer.init)
+        try Row.fetchOne(db.cachedStatement(sql: "\(select) WHERE transfers.id = ?"), arguments: [id])
+            .map(Transfer.init)?.whole(db)
     }
 
     static func fetch(_ db: GRDB.Database, connection: ConnectionID) throws -> Transfer? {
@@ -246,32 +277,35 @@ extension Transfer {
         _ db: GRDB.Database, where condition: String, _ arguments: StatementArguments = []
     ) throws -> [Transfer] {
         try Row.fetchAll(db, sql: "\(select) WHERE \(condition) ORDER BY transfers.id", arguments: arguments)
-            .map(Transfer.init)
+            .map { try Transfer($0).whole(db) }
     }
 
     /// The id that the user named.
     /// - Throws: `noSuchTransfer`.
     static func known(_ db: GRDB.Database, id: Int64) throws -> Transfer {
-        guard let transfer = try fetch(db, id: id) else { throw EngineError.noSuchTransfer(id) }
+        guard id > 0, let transfer = try fetch(db, id: id) else { throw EngineError.noSuchTransfer(id) }
         return transfer
     }
 
     func insert(_ db: GRDB.Database) throws {
         try db.execute(
             sql: """
-                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, sparse, state, createdAt,
-                    updatedAt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, laneWish, parent, groupId, sparse,
+                    state, createdAt, updatedAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id, direction.rawValue, contact, isInline, part, name, chunkSize, isSparse, state.rawValue, createdAt,
-                updatedAt,
+                id, direction.rawValue, contact, isInline, part, name, chunkSize, laneWish, parent, groupID, isSparse,
+                state.rawValue, createdAt, updatedAt,
             ])
         try update(db, now: updatedAt)
     }
 
     /// Writes everything but what is moved and the checkpoint.
     func update(_ db: GRDB.Database, now: Int64) throws {
+        let before = try parent.flatMap { _ in
+            try String.fetchOne(db.cachedStatement(sql: "SELECT state FROM transfers WHERE id = ?"), arguments: [id])
+        }
         try db.executeOften(
             """
             UPDATE transfers SET connection = ?, size = ?, mode = ?, mtime = ?, root = ?, path = ?, sourceIdentity = ?,
@@ -288,6 +322,7 @@ extension Transfer {
                 message, bytesPerSecond.map { Int64(clamping: $0) },
                 now, isPaused, expiresAt, retryOf, isAskedAgain, isHookDue, id,
             ])
+        if let parent, before != state.rawValue { try Self.refold(db, parent, now: now) }
     }
 
     /// What moves: bytes and rate.
@@ -330,7 +365,7 @@ extension Transfer {
         endedBy = state == .complete ? nil : side
         self.reason = reason.flatMap { $0.isEmpty ? nil : $0 }
         self.failure = failure
-        // An inline file is complete for its user once it is taken out of the inbox.
-        if state == .complete { isHookDue = !(isInline && direction == .receive) }
+        // An inline file is complete for its user once it is taken out of the inbox, one for a group once all have it.
+        if state == .complete { isHookDue = !(isInline && direction == .receive) && parent == nil }
     }
 }

@@ -21,6 +21,7 @@ struct RunContext: Sendable {
     /// Says that something moved without the link.
     let moved: @Sendable () -> Void
     let direct: DirectPolicy
+    let sources: SharedSources
 
     /// Whether the last message on this connection is young enough for an answer that names addresses.
     func isFresh(_ connection: ConnectionID) async -> Bool {

@@ -55,7 +55,7 @@ actor SendRunner: TransferRunner {
         stored = transfer.state
         isHeld = transfer.isPaused
         do {
-            source = try SendSource(transfer, context.profile)
+            source = try SendSource(transfer, context)
         } catch {
             throw RunnerFailure(.source("\(error)"))
         }

@@ -13,29 +13,39 @@ struct SendSource: Sendable {
     /// The same, if it comes through a pipe.
     var spool: SpoolReader?
 
-    /// Opens it; a file has to be what was offered.
-    init(_ transfer: Transfer, _ profile: Profile) throws(ChunkIOError) {
-        let id = transfer.id
+    /// Opens it, or joins others that read it; a file has to be what was offered.
+    init(_ transfer: Transfer, _ context: RunContext) throws(ChunkIOError) {
+        let shared = try context.sources.reader(of: Self.key(transfer)) { () throws(ChunkIOError) in
+            try Self.open(transfer, context.profile)
+        }
+        reader = shared
+        folder = shared.source as? FolderReader
+        spool = shared.source as? SpoolReader
+        // Each has a root of its own, also where several read the same.
+        hashes = transfer.folder == nil ? nil : try ChunkHashes(opening: context.profile.hashesPath(transfer.id))
+    }
+
+    /// What is the same for all transfers that read the same, cut into the same chunks.
+    private static func key(_ transfer: Transfer) -> String {
+        if transfer.folder != nil || transfer.stream != nil { return "\(transfer.source)" }
+        return "\(transfer.chunkSize) \(transfer.sourceIdentity ?? "") \(transfer.path ?? "")"
+    }
+
+    private static func open(_ transfer: Transfer, _ profile: Profile) throws(ChunkIOError) -> any ChunkSource {
+        let source = transfer.source
         if let facts = transfer.folder {
-            let opened = try FolderReader(
-                manifest: profile.manifestPath(id), verdicts: profile.verdictsPath(id), layout: facts.layout,
+            return try FolderReader(
+                manifest: profile.manifestPath(source), verdicts: profile.verdictsPath(source), layout: facts.layout,
                 sources: facts.folderSources)
-            folder = opened
-            hashes = try ChunkHashes(opening: profile.hashesPath(id))
-            reader = opened
-        } else if transfer.stream != nil {
-            let opened = try SpoolReader(opening: profile.streamPath(id)) {
-                guard case .whole(let size) = (try? profile.transfer(id: id))??.stream else { return nil }
+        }
+        if transfer.stream != nil {
+            return try SpoolReader(opening: profile.streamPath(source)) {
+                guard case .whole(let size) = (try? profile.transfer(id: source))??.stream else { return nil }
                 return size
             }
-            spool = opened
-            reader = opened
-        } else {
-            let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in
-                try SourceIdentity(text: text)
-            }
-            reader = try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
         }
+        let expected = try transfer.sourceIdentity.map { text throws(ChunkIOError) in try SourceIdentity(text: text) }
+        return try ChunkReader(opening: FilePath(transfer.path ?? ""), expecting: expected)
     }
 }
 
@@ -61,10 +71,11 @@ extension SendRunner {
         throw .partChanged(await folder.firstFailure(in: place.offset..<place.offset + UInt64(place.length)))
     }
 
-    /// What the recipient has is not kept; and only what the stored checkpoint has chained.
+    /// What the recipient has, and every other member of a group, is not kept; and only what the stored checkpoint has chained.
     func releaseSource(_ want: Want) {
         guard let spool = source.spool, let first = want.ranges.first, first > 1, !isOver else { return }
-        spool.release(before: Int64(clamping: min(first - 1, machine.chain.count) * UInt64(machine.plan.chunkSize)))
+        let offset = Int64(clamping: min(first - 1, machine.chain.count) * UInt64(machine.plan.chunkSize))
+        spool.release(before: context.sources.releasable(of: transfer, before: offset, context.profile))
     }
 
     /// Files of a folder that did not go as they were offered.

@@ -20,7 +20,10 @@ enum ChatText {
     static func ok() -> [UInt8] { encoded(.ok) }
 
     /// x.file.
-    static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] {
+    static func offer(ref: Int64, _ file: OfferedFile) -> [UInt8] { encoded(offer(file), id: ref) }
+
+    /// x.file, without its number.
+    static func offer(_ file: OfferedFile) -> ChatEvent {
         let kind: FileOffer.Kind = file.folder != nil ? .tree : file.isStream ? .stream : .file
         var offer =
             FileOffer(
@@ -30,10 +33,8 @@ enum ChatText {
         offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
         offer.retries = file.retries
         offer.isSparse = file.isSparse
-        return encoded(
-            .fileOffer(
-                FileInvitation(
-                    name: file.name, size: file.size, invitation: file.invitation, offer: offer)), id: ref)
+        return .fileOffer(
+            FileInvitation(name: file.name, size: file.size, invitation: file.invitation, offer: offer))
     }
 
     /// x.msg.new with a text.

@@ -20,14 +20,16 @@ extension Profile {
     private func setPaused(_ ids: [Int64], _ isPaused: Bool, _ word: String) throws(EngineError) {
         try write { db in
             for id in ids {
-                var transfer = try Transfer.known(db, id: id)
+                let transfer = try Transfer.known(db, id: id)
                 if transfer.isFinished { throw EngineError.wrongState(id, transfer.state, word) }
-                guard transfer.isPaused != isPaused else { continue }
-                transfer.isPaused = isPaused
-                transfer.waiting = nil
-                transfer.bytesPerSecond = nil
-                // Time passes for it as before.
-                try transfer.update(db, now: transfer.updatedAt)
+                for var part in transfer.isToGroup ? transfer.members : [transfer]
+                where !part.isFinished && part.isPaused != isPaused {
+                    part.isPaused = isPaused
+                    part.waiting = nil
+                    part.bytesPerSecond = nil
+                    // Time passes for it as before.
+                    try part.update(db, now: part.updatedAt)
+                }
             }
         }
     }
@@ -46,7 +48,8 @@ extension Profile {
         let source = try SourceFile(path: path)
         var receipt = SendReceipt()
         receipt.transfer = try write { db in
-            try Self.openRetry(db, of: id)?.id ?? Self.insertRetry(db, of: old, source).id
+            if !old.isToGroup, let open = try Self.openRetry(db, of: id) { return open.id }
+            return try Self.insertRetry(db, of: old, source).id
         }
         return receipt
     }
@@ -109,7 +112,9 @@ extension Profile {
     }
 
     private static func checkRetry(_ transfer: Transfer) throws(EngineError) {
-        guard transfer.isFinished, transfer.state != .complete else {
+        // Of several members some may wait for long: those for whom it is over need not.
+        let isOver = transfer.isFinished || transfer.members.contains { $0.isFinished && $0.state != .complete }
+        guard isOver, transfer.state != .complete else {
             throw .wrongState(transfer.id, transfer.state, "tried again")
         }
     }
@@ -134,21 +139,49 @@ extension Profile {
     static func insertRetry(
         _ db: GRDB.Database, of old: Transfer, _ source: SourceFile, expiresAt: Int64? = nil
     ) throws -> Transfer {
-        let contact = try usableContact(db, of: old)
-        var transfer = Transfer(
-            id: try Meta.nextID(db), direction: .send, contact: contact, isInline: false, name: old.name,
+        func fill(_ transfer: inout Transfer, _ old: Transfer) {
+            transfer.path = source.path
+            transfer.sourceIdentity = source.identity
+            transfer.mode = source.mode
+            transfer.modifiedAt = source.modifiedAt
+            transfer.isSparse = source.isSparse
+            transfer.retryOf = old.id
+            transfer.expiresAt = expiresAt
+            transfer.laneWish = old.laneWish
+        }
+        guard old.isToGroup || old.parent != nil else {
+            let contact = try usableContact(db, of: old)
+            return try Transfer.insertOffer(db, to: contact, name: old.name, size: source.size) { fill(&$0, old) }
+        }
+        guard let whole = try old.isToGroup ? old : Transfer.fetch(db, id: old.parent ?? 0),
+            let group = try whole.groupID.flatMap({ try Group.fetch(db, id: $0) })
+        else { throw EngineError.noSuchTransfer(old.id) }
+        let parts = try old.isToGroup ? repeatable(db, old.members) : [old]
+        guard !parts.isEmpty else { throw EngineError.nobodyInGroup(group.name) }
+        var repeated = Transfer(
+            id: try Meta.nextID(db), direction: .send, contact: try group.room(db), isInline: false, name: old.name,
             size: source.size, chunkSize: ChunkPlan.defaultChunkSize, now: unixNow())
-        transfer.path = source.path
-        transfer.sourceIdentity = source.identity
-        transfer.mode = source.mode
-        transfer.modifiedAt = source.modifiedAt
-        transfer.isSparse = source.isSparse
-        transfer.retryOf = old.id
-        transfer.expiresAt = expiresAt
-        transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow())
-        try transfer.insert(db)
-        try db.execute(
-            sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [old.laneWish, transfer.id])
-        return transfer
+        fill(&repeated, whole)
+        repeated.groupID = group.id
+        try repeated.insert(db)
+        for part in parts {
+            let member = try usableContact(db, of: part)
+            _ = try Transfer.insertOffer(db, to: member, name: old.name, size: source.size, partOf: repeated.id) {
+                fill(&$0, part)
+            }
+        }
+        return try Transfer.known(db, id: repeated.id)
+    }
+
+    /// The parts that are over otherwise than complete, of members whom the group's messages reach, and that no other repeats
+    /// or has repeated.
+    private static func repeatable(_ db: GRDB.Database, _ parts: [Transfer]) throws -> [Transfer] {
+        try parts.filter { part in
+            guard part.isFinished, part.state != .complete,
+                try GroupMember.fetch(db, channel: part.contact)?.isActive == true
+            else { return false }
+            return try Transfer.fetchAll(db, where: "retryOf = ?", [part.id])
+                .allSatisfy { $0.isFinished && $0.state != .complete }
+        }
     }
 }

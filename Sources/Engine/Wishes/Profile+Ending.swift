@@ -16,10 +16,20 @@ extension Profile {
     }
 
     /// Ends a transfer in any state and tells the other side. What is over already stays as it is.
-    /// - Throws: `noSuchTransfer`.
-    public func requestCancel(_ id: Int64, reason: String = "") throws(EngineError) {
+    /// - Parameter member: of what goes to a group, ends it for this member only.
+    /// - Throws: `noSuchTransfer`, `noSuchMember`, `usage` for a member of what goes to no group.
+    public func requestCancel(_ id: Int64, member: String? = nil, reason: String = "") throws(EngineError) {
         try write { db in
-            try Self.end(db, try Transfer.known(db, id: id), declining: false, reason: reason)
+            let transfer = try Transfer.known(db, id: id)
+            var parts = transfer.isToGroup ? transfer.members : [transfer]
+            if let member {
+                guard transfer.isToGroup else {
+                    throw EngineError.usage("transfer \(id) does not go to a group: cancel it without --member")
+                }
+                parts = parts.filter { $0.member == member || $0.peer == member }
+                if parts.isEmpty { throw EngineError.noSuchMember(member, group: transfer.group ?? "") }
+            }
+            for part in parts { try Self.end(db, part, declining: false, reason: reason) }
         }
     }
 
@@ -41,6 +51,7 @@ extension Profile {
         transfer.isUntold = transfer.direction == .receive || transfer.offerMessage != nil
         if !transfer.isUntold, let connection = transfer.connection {
             // The offer never left: there is nobody to tell.
+            try Outgoing.delete(db, subject: transfer.id)
             try AgentStore.delete(db, connection)
             transfer.connection = nil
         }

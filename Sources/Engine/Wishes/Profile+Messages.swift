@@ -40,8 +40,9 @@ extension Profile {
                 transfers = try Transfer.fetchAll(
                     db,
                     where: """
-                        transfers.contact IN (SELECT channel FROM groupMembers WHERE groupId = ?) AND transfers.updatedAt >= ?
-                        """, [group.id, start])
+                        parent IS NULL AND transfers.updatedAt >= ? AND (transfers.groupId = ? OR transfers.contact IN
+                            (SELECT channel FROM groupMembers WHERE groupMembers.groupId = ?))
+                        """, [start, group.id, group.id])
             } else {
                 let contact = try Contact.named(db, name)
                 messages = try Self.messages(db, "messages.contact = ?", contact.id, since: start)

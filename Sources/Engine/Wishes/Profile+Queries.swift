@@ -53,10 +53,15 @@ extension Profile {
     public func transfers(_ filter: TransferFilter) throws(EngineError) -> [Transfer] {
         try read { db in
             switch filter {
-            case .all: return try Transfer.fetchAll(db, where: "1")
+            case .all: return try Transfer.fetchAll(db, where: "parent IS NULL")
             case .since(let time):
+                let start = unixNow() - time.components.seconds
                 return try Transfer.fetchAll(
-                    db, where: "updatedAt >= ?", [unixNow() - time.components.seconds])
+                    db,
+                    where: """
+                        parent IS NULL AND (updatedAt >= ? OR EXISTS
+                            (SELECT 1 FROM transfers AS part WHERE part.parent = transfers.id AND part.updatedAt >= ?))
+                        """, [start, start])
             case .unfinished:
                 return try Transfer.fetchAll(db, where: Self.unfinished).filter { !$0.isFinished }
             case .ids(let ids):
@@ -91,7 +96,16 @@ extension Profile {
         }
     }
 
-    private static let unfinished = "transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+    private static let unfinished = "parent IS NULL AND transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+
+    /// What is not ended, of what goes to a group each member's part: what the engine works on.
+    func movingTransfers() throws(EngineError) -> [Transfer] {
+        try read { db in
+            try Transfer.fetchAll(
+                db, where: "groupId IS NULL AND transfers.state IN ('offered', 'accepted', 'active', 'sent')"
+            ).filter { !$0.isFinished }
+        }
+    }
 
     /// The preview of an inline file: content type (`i.image/png`) and bytes; nil if none came.
     public func preview(transfer id: Int64) throws(EngineError) -> (type: String, bytes: [UInt8])? {
@@ -110,9 +124,11 @@ extension Profile {
     public func isOfferWithRelay(_ id: Int64) throws(EngineError) -> Bool {
         try read { db in
             let transfer = try Transfer.known(db, id: id)
-            if transfer.state.isEnded || (!transfer.isInline && transfer.state != .offered) { return true }
-            guard let message = transfer.isInline ? transfer.farewell : transfer.offerMessage else { return false }
-            return try Self.isDelivered(db, contact: transfer.contact, through: message)
+            return try (transfer.isToGroup ? transfer.members : [transfer]).allSatisfy { part in
+                if part.state.isEnded || (!part.isInline && part.state != .offered) { return true }
+                guard let message = part.isInline ? part.farewell : part.offerMessage else { return false }
+                return try Self.isDelivered(db, contact: part.contact, through: message)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ import TransferCore
 
 /// What the user wants to send.
 public struct SendRequest: Sendable {
-    /// The contact's local name.
+    /// The contact's local name, or `#` and that of a group.
     public var contact: String
     /// The file; nil if it is only a text.
     public var path: String?
@@ -55,7 +55,8 @@ extension Profile {
     public static let previewLimit: UInt64 = 65_536
 
     /// Records what is to be sent; nothing is hashed or read but an inline file.
-    /// - Throws: `noSuchContact`, `noSuchFile`, `notRegular`, `unreadable`, `contactFailed`, `tooLargeInline`, `usage`.
+    /// - Throws: `noSuchContact`, `noSuchFile`, `notRegular`, `unreadable`, `contactFailed`, `noSuchGroup`,
+    ///   `nobodyInGroup`, `tooLargeInline`, `usage`.
     public func requestSend(_ request: SendRequest) throws(EngineError) -> SendReceipt {
         guard request.path != nil || request.folder != nil || !(request.text ?? "").isEmpty else {
             throw .usage("nothing to send: name a file or a text")
@@ -69,35 +70,46 @@ extension Profile {
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
         let isInline =
-            source.map { request.isInline ?? (request.text != nil && $0.size <= Self.inlineByDefault) } ?? false
+            source.map {
+                request.isInline
+                    ?? (!request.contact.hasPrefix("#") && request.text != nil && $0.size <= Self.inlineByDefault)
+            } ?? false
         if request.expires != nil, isInline || source == nil {
             throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
         }
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
         let content =
             try isInline ? source.map { source throws(EngineError) in try inlineContent(source, request) } : nil
+        if request.contact.hasPrefix("#"), isInline || request.preview != nil {
+            throw .usage("--inline is for one contact: to a group the file goes as an offer to each member")
+        }
         return try write { db in
             var receipt = SendReceipt()
             if request.contact.hasPrefix("#"), source == nil, let text = request.text {
                 receipt.message = try Group.named(db, request.contact).insertText(db, text)
                 return receipt
             }
-            let contact = try Self.usableContact(db, request.contact)
-            if let text = request.text, !text.isEmpty {
-                receipt.message = try TextMessage.insert(
-                    db, direction: .send, contact: contact.id, ref: nil, text: text, state: .queued, now: unixNow())
-            }
+            let recipient = try Recipient(db, request.contact)
+            receipt.message = try recipient.insertText(db, request.text)
             guard let source else { return receipt }
-            var transfer = try Self.makeTransfer(db, source, content: content, to: contact, request)
-            transfer.message = receipt.message
-            if !isInline { transfer.connection = try AgentStore.insertInitiator(db, kind: .file, now: unixNow()) }
-            try transfer.insert(db)
-            try db.execute(
-                sql: "UPDATE transfers SET laneWish = ? WHERE id = ?", arguments: [request.lane, transfer.id])
-            try content?.store(db, transfer: transfer.id)
-            receipt.transfer = transfer.id
-            // The text of an inline file travels in the message that announces it.
-            if isInline { receipt.message = nil }
+            if let content, case .contact(let contact) = recipient {
+                let transfer = try Self.insertInline(db, source, content, to: contact, request, receipt.message)
+                receipt.transfer = transfer.id
+                // Its text travels in the message that announces it.
+                receipt.message = nil
+                return receipt
+            }
+            receipt.transfer =
+                try recipient.insertOffer(db, name: request.name ?? source.name, size: source.size) { transfer in
+                    transfer.path = source.path
+                    transfer.sourceIdentity = source.identity
+                    transfer.mode = source.mode
+                    transfer.modifiedAt = source.modifiedAt
+                    transfer.isSparse = source.isSparse
+                    transfer.message = receipt.message
+                    transfer.laneWish = request.lane
+                    transfer.expiresAt = request.expiresAt
+                }.id
             return receipt
         }
     }
@@ -108,6 +120,10 @@ extension Profile {
         }
     }
 
+    /// Checks that something can be sent to a contact of this name, or to a group behind `#`.
+    /// - Throws: `noSuchContact`, `contactFailed`, `noSuchGroup`, `nobodyInGroup`.
+    public func checkRecipient(_ name: String) throws(EngineError) { try read { db in _ = try Recipient(db, name) } }
+
     static func usableContact(_ db: GRDB.Database, _ name: String) throws -> Contact {
         let contact = try Contact.named(db, name)
         guard contact.state != .failed else {
@@ -116,21 +132,23 @@ extension Profile {
         return contact
     }
 
-    private static func makeTransfer(
-        _ db: GRDB.Database, _ source: SourceFile, content: InlineContent?, to contact: Contact, _ request: SendRequest
+    private static func insertInline(
+        _ db: GRDB.Database, _ source: SourceFile, _ content: InlineContent, to contact: Contact,
+        _ request: SendRequest, _ message: Int64?
     ) throws -> Transfer {
         var transfer = Transfer(
-            id: try Meta.nextID(db), direction: .send, contact: contact, isInline: content != nil,
-            name: request.name ?? source.name, size: source.size,
-            chunkSize: content == nil ? ChunkPlan.defaultChunkSize : ChunkPlan.inlineChunkSize, now: unixNow())
+            id: try Meta.nextID(db), direction: .send, contact: contact, isInline: true,
+            name: request.name ?? source.name, size: source.size, chunkSize: ChunkPlan.inlineChunkSize, now: unixNow())
         transfer.path = source.path
         transfer.sourceIdentity = source.identity
         transfer.mode = source.mode
         transfer.modifiedAt = source.modifiedAt
-        transfer.isSparse = source.isSparse
-        transfer.root = content?.root
-        transfer.expiresAt = request.expiresAt
-        if content != nil { transfer.state = .active }
+        transfer.root = content.root
+        transfer.message = message
+        transfer.laneWish = request.lane
+        transfer.state = .active
+        try transfer.insert(db)
+        try content.store(db, transfer: transfer.id)
         return transfer
     }
 

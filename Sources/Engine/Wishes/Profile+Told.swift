@@ -28,12 +28,16 @@ extension Profile {
     public func isEndingTold(_ id: Int64) throws(EngineError) -> Bool {
         try read { db in
             let transfer = try Transfer.known(db, id: id)
-            if transfer.isUntold { return false }
-            if let connection = transfer.connection {
-                return try AgentStore.isDelivered(db, connection, through: transfer.farewell ?? 0)
+            return try (transfer.isToGroup ? transfer.members : [transfer]).allSatisfy { part in
+                // Of several members only some may be over.
+                if transfer.isToGroup, !part.state.isEnded { return true }
+                if part.isUntold { return false }
+                if let connection = part.connection {
+                    return try AgentStore.isDelivered(db, connection, through: part.farewell ?? 0)
+                }
+                guard let contact = try Contact.fetch(db, id: part.contact)?.connection else { return true }
+                return try AgentStore.isDelivered(db, contact, through: .max)
             }
-            guard let contact = try Contact.fetch(db, id: transfer.contact)?.connection else { return true }
-            return try AgentStore.isDelivered(db, contact, through: .max)
         }
     }
 }

@@ -35,6 +35,12 @@ extension Profile {
     /// Whether the relay at this address has a part in what a command waits for; while that is not known, every relay has.
     func needs(_ server: String, for subject: WishSubject) throws(EngineError) -> Bool {
         let own = (try? relays()) ?? []
+        if case .transfer(let id) = subject, let transfer = try transfer(id: id), transfer.isToGroup {
+            // One member's relay is no reason to leave the others alone.
+            let open = transfer.members.filter { !$0.isFinished }
+            for part in open where try !needs(server, for: .transfer(part.id)) { return false }
+            return !open.isEmpty
+        }
         let needed: Set<String>? = try read { db in
             var connections: [ConnectionID] = []
             switch subject {
@@ -45,7 +51,7 @@ extension Profile {
                 let inviter = try Group.fetch(db, id: id)?.inviter.flatMap { try Contact.fetch(db, id: $0)?.connection }
                 connections += [inviter].compactMap { $0 }
             case .transfer(let id):
-                let transfer = try Transfer.known(db, id: id)
+                guard let transfer = try Transfer.fetch(db, id: id) else { throw EngineError.noSuchTransfer(id) }
                 let contact = try Contact.fetch(db, id: transfer.contact)
                 connections = [contact?.connection, transfer.connection].compactMap { $0 }
             case .message(let id):

@@ -78,7 +78,7 @@ public struct Suggestions: Sendable {
         let sql = """
             SELECT transfers.id, transfers.name, transfers.direction, contacts.name AS peer
             FROM transfers JOIN contacts ON contacts.id = transfers.contact
-            WHERE \(condition) ORDER BY transfers.id DESC LIMIT \(Self.limit)
+            WHERE transfers.parent IS NULL AND (\(condition)) ORDER BY transfers.id DESC LIMIT \(Self.limit)
             """
         return rows(sql) { row in
             let (id, name, peer): (Int64, String, String) = (row["id"], row["name"], row["peer"])

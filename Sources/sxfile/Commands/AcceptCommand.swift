@@ -81,8 +81,8 @@ struct AcceptCommand: SessionCommand {
             return ids.filter { seen.insert($0).inserted }
         }
         if !ids.isEmpty { throw CommandFailure.usage("--all and ids do not go together") }
-        if let from { _ = try profile.contact(named: from) }
-        return try profile.transfers(.inbox).filter { from == nil || $0.peer == from }.map(\.id)
+        let contact = try from.map { try profile.contact(named: $0) }
+        return try profile.transfers(.inbox).filter { offer in contact.map { offer.isFrom($0) } ?? true }.map(\.id)
     }
 }
 
@@ -124,10 +124,7 @@ struct Receiving {
                 failures.append(transfer.pausedFailure)
             }
         }
-        let worst = ExitStatus.worst(of: failures.map(\.status))
-        guard let told = failures.first(where: { $0.status == worst }) else { return }
-        for failure in failures where failure.message != told.message { session.console.report(failure) }
-        throw told
+        try session.console.raise(failures)
     }
 
     private func isFulfilled(

@@ -21,11 +21,12 @@ struct CancelCommand: SessionCommand {
         commandName: "cancel", abstract: "End a transfer in any state, and tell the other side.",
         discussion: "Done once recorded: if a relay is down, the other side is told by a later run.")
     @Argument(help: "The transfer.", completion: .transfers) var id: Int64
+    @Option(help: ArgumentHelp("Of what goes to a group: for this member only.", valueName: "name")) var member: String?
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
         let profile = try session.openProfile()
-        try profile.requestCancel(id)
+        try profile.requestCancel(id, member: member)
         try await Telling(session: session, profile: profile, id: id).run()
     }
 }

@@ -138,10 +138,11 @@ extension TextMessage {
 extension Transfer {
     /// A file in a conversation; the name last, so that no name can pass for another field.
     fileprivate var conversationLine: String {
-        [
-            "\(id)", Quantity.timestamp(createdAt), direction == .send ? "you" : peer,
+        let extent = folder?.totals.shown ?? size.map(Quantity.size) ?? "size unknown"
+        return [
+            "\(id)", Quantity.timestamp(createdAt), direction == .send ? "you" : member ?? peer,
             "\(folder == nil ? "file" : "folder") (\(state.rawValue))",
-            folder?.totals.shown ?? size.map(Quantity.size) ?? "size unknown", PlainText.brief(name),
+            isToGroup ? extent + ", " + membersText : extent, PlainText.brief(name),
         ].joined(separator: "\t")
     }
 }

@@ -45,12 +45,10 @@ struct ResumeCommand: SessionCommand {
             }
             if transfer.isFinished {
                 // An offer that was withdrawn before anybody decided is news, no failure of this run.
-                if let failure = transfer.endedFailure {
-                    if before.isUndecided(transfer.id), transfer.outcome == .cancelled {
-                        session.console.detail(failure.message)
-                    } else {
-                        failures.append(failure)
-                    }
+                if before.isUndecided(transfer.id), transfer.outcome == .cancelled {
+                    for failure in transfer.endedFailures { session.console.detail(failure.message) }
+                } else {
+                    failures += transfer.endedFailures
                 }
                 if isNews, transfer.state == .complete { session.console.detail(transfer.doneText) }
             } else if !transfer.waitsForUser {

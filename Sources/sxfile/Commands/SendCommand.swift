@@ -5,13 +5,14 @@ import Glibc
 /// `sxfile send`.
 struct SendCommand: SessionCommand {
     static let configuration = CommandConfiguration(
-        commandName: "send", abstract: "Offer files or a folder to a contact, and send them once accepted.",
+        commandName: "send", abstract: "Offer files or a folder to a contact or a group, and send them once accepted.",
         discussion: """
             Several paths, or a folder, go as one transfer and arrive in a folder. \
             Prints the transfer's id at once, then waits until the recipient has the file. Interrupted, it goes on with \
-            `sxfile resume`. With only -m a message is sent.
+            `sxfile resume`. With only -m a message is sent. To '#group' the offer goes to every member who can be reached now, \
+            under one id.
             """)
-    @Argument(help: "The contact.", completion: .contacts) var contact: String
+    @Argument(help: "The contact, or '#group'.", completion: .recipients) var contact: String
     @Argument(help: "Files and folders.", completion: .file()) var paths: [String] = []
     @Option(
         name: .customShort("m"),
@@ -74,7 +75,6 @@ struct SendCommand: SessionCommand {
     }
 
     private func checkSupported() throws {
-        if contact.hasPrefix("#"), !paths.isEmpty { throw CommandFailure.notYet("files to groups") }
         if paths.contains("-"), paths.count > 1 || dryRun {
             throw CommandFailure.usage("'-' is standard input, which goes alone; a file of that name is './-'")
         }
@@ -122,7 +122,7 @@ struct SendCommand: SessionCommand {
     }
 
     private func show(_ profile: Profile, _ console: Console) throws {
-        _ = try profile.contact(named: contact)
+        try profile.checkRecipient(contact)
         guard !paths.isEmpty else { throw CommandFailure.usage("--dry-run wants files or folders") }
         let look = try Profile.look(at: FolderRequest(paths: paths, excluded: exclude)) { entry in
             console.result(entry.listLine)
@@ -145,7 +145,8 @@ struct Sending {
         let reporter = ProgressReporter(console: session.console, profile: profile)
         if let transfer = try profile.transfer(id: id) {
             reporter.look(transfer)
-            session.console.detail("offering \(transfer.name) to \(transfer.peer)")
+            let members = transfer.isToGroup ? ", \(transfer.members.count) members" : ""
+            session.console.detail("offering \(transfer.name) to \(transfer.peer)\(members)")
         }
         let ending = try await session.host(profile).run(
             .wish(.transfer(id)), timeout: timeout,
@@ -156,11 +157,12 @@ struct Sending {
                 return try noWait && profile.isOfferWithRelay(id) ? transfer : nil
             }, progress: { reporter.take($0) })
         reporter.end()
-        guard case .fulfilled = ending, let transfer = try profile.transfer(id: id) else {
-            throw CommandFailure.queued(try profile.transfer(id: id)?.queuedText ?? "transfer \(id) goes on later")
+        guard let transfer = try profile.transfer(id: id) else { throw EngineError.noSuchTransfer(id) }
+        guard case .fulfilled = ending else {
+            return try session.console.raise(transfer.endedFailures + [.queued(transfer.queuedText)])
         }
         session.console.json("transfer", transfer.jsonMembers)
-        if let failure = transfer.endedFailure { throw failure }
+        try session.console.raise(transfer.endedFailures)
         session.console.warn(of: transfer)
         session.console.detail(transfer.doneText)
     }

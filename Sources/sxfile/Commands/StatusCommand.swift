@@ -8,7 +8,10 @@ import TransferCore
 struct StatusCommand: SessionCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show state and progress of transfers.",
-        discussion: "Id, direction, contact, state, progress, what it waits for, name; separated by tabs.")
+        discussion: """
+            Id, direction, contact, state, progress, what it waits for, name; separated by tabs. Of a transfer to a group that \
+            is named by its id, a line for each member follows.
+            """)
     @Argument(help: "Transfers.", completion: .transfers) var ids: [Int64] = []
     @Flag(help: "Look again until nothing is unfinished.") var watch = false
     @Flag(help: "The ended ones too, newest last.") var all = false
@@ -26,6 +29,8 @@ struct StatusCommand: SessionCommand {
             for var transfer in try profile.transfers(filter) {
                 if !ids.isEmpty { transfer.sha256 = try digest(of: transfer, profile, session.console) }
                 show(transfer, isRunning, session.console)
+                guard !ids.isEmpty else { continue }
+                for part in transfer.members { session.console.result(Self.line(part, isRunning: isRunning)) }
             }
             return
         }
@@ -67,11 +72,7 @@ struct StatusCommand: SessionCommand {
                 if let ended = try profile.transfer(id: id), ended.state != shown[id]?.state { current.append(ended) }
             }
             for transfer in current {
-                var compared = transfer
-                // The clocks go on without being news.
-                compared.updatedAt = shown[transfer.id]?.updatedAt ?? 0
-                compared.retryAt = shown[transfer.id]?.retryAt
-                if shown[transfer.id] != compared {
+                if shown[transfer.id]?.withoutClocks != transfer.withoutClocks {
                     show(transfer, isRunning, session.console)
                     seen.withLock { $0[transfer.id] = (transfer, .now) }
                 } else {
@@ -87,7 +88,8 @@ struct StatusCommand: SessionCommand {
     /// The name last, so that no name can pass for another field.
     static func line(_ transfer: Transfer, isRunning: Bool) -> String {
         var fields = [
-            "\(transfer.id)", transfer.direction == .send ? "to" : "from", transfer.peer, transfer.state.rawValue,
+            "\(transfer.parent ?? transfer.id)", transfer.direction == .send ? "to" : "from", transfer.peer,
+            transfer.state.rawValue,
         ]
         var progress: [String] = []
         if let size = transfer.size {
@@ -100,7 +102,9 @@ struct StatusCommand: SessionCommand {
         if transfer.state == .active, let rate = transfer.bytesPerSecond { progress.append("\(Quantity.size(rate))/s") }
         if let lane = transfer.lane, !transfer.state.isEnded { progress.append(lane) }
         fields.append(progress.joined(separator: " "))
-        if transfer.state.isEnded {
+        if transfer.isToGroup, transfer.isFinished {
+            fields.append(transfer.membersText)
+        } else if transfer.state.isEnded {
             let who = transfer.endedBy.map { $0 == .me ? "by you" : "by \(transfer.peer)" }
             let hash = transfer.sha256.map { "sha256:\($0)" }
             fields.append(
@@ -114,7 +118,8 @@ struct StatusCommand: SessionCommand {
 
     /// Why nothing moves; where no sxfile is at work, that.
     private static func why(_ transfer: Transfer, isRunning: Bool) -> String {
-        let text = transfer.waitingText ?? ""
+        let text = [transfer.isToGroup ? transfer.membersText : nil, transfer.waitingText].compactMap { $0 }
+            .joined(separator: ": ")
         guard !isRunning, !transfer.isFinished, !transfer.waitsForUser else { return text }
         switch (transfer.state, transfer.waiting) {
         case (_, .relayDown): return "relay was unreachable: `sxfile resume` tries again"

@@ -4,7 +4,8 @@ import Engine
 extension Transfer {
     /// What a command that waited for it exits with.
     var outcome: ExitStatus {
-        switch state {
+        if isToGroup { return ExitStatus.worst(of: members.map(\.outcome)) }
+        return switch state {
         case .complete: .done
         case .declined, .cancelled: .cancelled
         case .failed: failure.map(ExitStatus.init) ?? .failed
@@ -13,19 +14,26 @@ extension Transfer {
         }
     }
 
+    /// What to report of those for whom it ended without being complete: of a group each member, also while others go on.
+    var endedFailures: [CommandFailure] {
+        isToGroup ? members.compactMap(\.endedFailure) : [endedFailure].compactMap { $0 }
+    }
+
     /// What to report when it ended without being complete; nil while it goes on, and when it is complete.
     var endedFailure: CommandFailure? {
         guard isFinished, outcome != .done else { return nil }
+        let id = parent ?? id
+        let part = parent.map { _ in " to \(peer)" } ?? ""
         let why = reason.map { ": \(PlainText.brief($0))" } ?? ""
         let who = endedBy == .peer ? peer : "you"
         switch state {
         case .declined: return CommandFailure(.cancelled, "\(who) declined transfer \(id)\(why)", code: "declined")
-        case .cancelled: return CommandFailure(.cancelled, "transfer \(id) was cancelled by \(who)\(why)")
+        case .cancelled: return CommandFailure(.cancelled, "transfer \(id)\(part) was cancelled by \(who)\(why)")
         case .sent:
             return CommandFailure(.failed, "transfer \(id) was sent, but \(peer) has not confirmed it in time")
         case .complete, .offered, .accepted, .active, .failed:
             let place = endedBy == .peer ? " on the side of \(peer)" : ""
-            return CommandFailure(outcome, "transfer \(id) failed\(place)\(why)")
+            return CommandFailure(outcome, "transfer \(id)\(part) failed\(place)\(why)")
         }
     }
 
@@ -39,13 +47,18 @@ extension Transfer {
 
     /// What is said when a command stops waiting for it.
     var queuedText: String {
-        let what = waitingText ?? "it goes on later"
+        let what = [isToGroup ? membersText : nil, waitingText ?? "it goes on later"].compactMap { $0 }
+            .joined(separator: ", ")
         return "transfer \(id) is \(state.rawValue): \(what)"
     }
 
     /// What is said when it is done, or as far as `--no-wait` waits.
     var doneText: String {
         switch (direction, state) {
+        case (.send, .complete) where isToGroup:
+            members.count == 1
+                ? "\(members[0].peer) has \(PlainText.brief(name))"
+                : "all \(members.count) members of \(peer) have \(PlainText.brief(name))"
         case (.send, .complete): "\(peer) has \(PlainText.brief(name))"
         case (.send, _): "the offer of \(PlainText.brief(name)) is with the relay; `sxfile resume` goes on with it"
         case (.receive, .complete): "\(PlainText.brief(name)) from \(peer) is complete"

@@ -106,6 +106,7 @@ struct CommandFailure: Error {
         self.init(ExitStatus(error.kind), error.description)
         switch error {
         case .noSuchContact: hint = "`sxfile contacts` lists them; `sxfile invite` makes one"
+        case .nobodyInGroup: hint = "`sxfile group members` shows how far they are; `sxfile resume` goes on connecting"
         case .noSuchGroup: hint = "`sxfile group list` lists them; `sxfile group create` makes one"
         case .noSuchMember(_, let group): hint = "`sxfile group members \(group)` lists them"
         case .groupNameTaken: hint = "choose another name"
@@ -142,5 +143,13 @@ extension Console {
             ])
         complain(failure.status == .queued ? "queued" : "error", failure.message)
         if let hint = failure.hint { complain("hint", hint, color: 36) }
+    }
+
+    /// Ends a command with the worst of several failures, after saying the others; does nothing if there are none.
+    func raise(_ failures: [CommandFailure]) throws {
+        let worst = ExitStatus.worst(of: failures.map(\.status))
+        guard let told = failures.first(where: { $0.status == worst }) else { return }
+        for failure in failures where failure.message != told.message { report(failure) }
+        throw told
     }
 }

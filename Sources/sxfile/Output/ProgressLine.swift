@@ -16,6 +16,7 @@ struct ProgressLine {
         let transfer = row.transfer
         let stop = stop(row, now: now)
         var fields = [Field(0, "[\(transfer.id)]")]
+        if transfer.isToGroup { fields.append(Field(1, transfer.membersText)) }
         // What moves says how far it is, what does not says why.
         let rank = stop.isEmpty ? 1 : 3
         if let size = transfer.size {

@@ -12,6 +12,8 @@ final class ProgressReporter: Sendable {
         /// When an event of each came last: rows are behind the events while something moves.
         var heard: [Int64: ContinuousClock.Instant] = [:]
         var shown: [Int64: ProgressEvent] = [:]
+        /// The transfer that a member's part belongs to.
+        var wholes: [Int64: Int64] = [:]
         var done: Set<Int64> = []
         var last: ContinuousClock.Instant?
         var isOver = false
@@ -43,11 +45,21 @@ final class ProgressReporter: Sendable {
         guard console.followsProgress else { return }
         state.withLock { state in
             guard !state.isOver else { return }
-            let row = state.transfers[event.transfer] ?? (try? profile.transfer(id: event.transfer)) ?? nil
+            let id = whole(of: event.transfer, &state)
+            let row = state.transfers[id] ?? (try? profile.transfer(id: id)) ?? nil
             guard let row else { return }
-            state.heard[event.transfer] = .now
+            state.heard[id] = .now
             show(row.updated(by: event), &state)
         }
+    }
+
+    /// Of a member's part the transfer to the group, else the same.
+    private func whole(of id: Int64, _ state: inout State) -> Int64 {
+        if id > 0 { return id }
+        if let known = state.wholes[id] { return known }
+        let whole = ((try? profile.transfer(id: id)) ?? nil)?.parent ?? id
+        state.wholes[id] = whole
+        return whole
     }
 
     /// What the database says: tells of a change that no event came for.
@@ -57,7 +69,10 @@ final class ProgressReporter: Sendable {
             guard !state.isOver, !transfer.state.isEnded else { return }
             let shown = state.shown[transfer.id]
             // Rows are behind the events while something moves.
-            if let shown, shown.state == transfer.state, shown.waiting == transfer.waiting {
+            let known = state.transfers[transfer.id]
+            if let shown, shown.state == transfer.state, shown.waiting == transfer.waiting,
+                known?.members.map(\.state) == transfer.members.map(\.state)
+            {
                 state.transfers[transfer.id]?.retryAt = transfer.retryAt
                 return
             }

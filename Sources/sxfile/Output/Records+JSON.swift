@@ -6,14 +6,17 @@ extension Transfer {
     /// The members of a `transfer` (or `progress`) object.
     var jsonMembers: [(String, JSONText)] {
         [
-            ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(peer)), ("group", .null),
+            ("id", .number(id)), ("direction", .string(direction.rawValue)), ("peer", .string(member ?? peer)),
+            ("group", .optional(group)),
             ("name", .string(name)), ("size", .bytes(size)), ("transferred", .bytes(transferred)),
             ("files", .bytes(folder?.totals.files ?? 1)),
             ("filesDone", .bytes(filesDone)),
             ("state", .string(state.rawValue)),
             ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("path", .optional(path)),
             ("bytesPerSecond", .bytes(bytesPerSecond)), ("reason", .optional(reason)),
-            ("by", .optional(endedBy?.rawValue)), ("members", .null), ("sha256", .optional(sha256)),
+            ("by", .optional(endedBy?.rawValue)),
+            ("members", isToGroup ? .array(members.map { .object($0.partMembers) }) : .null),
+            ("sha256", .optional(sha256)),
             (
                 "retryAt",
                 .optional(waiting == .relayDown || waiting == .relayBusy ? retryAt.map(Quantity.timestamp) : nil)
@@ -25,6 +28,15 @@ extension Transfer {
         ]
     }
 
+    /// What the object of a transfer to a group says of one member.
+    private var partMembers: [(String, JSONText)] {
+        [
+            ("name", .string(member ?? peer)), ("state", .string(state.rawValue)), ("transferred", .bytes(transferred)),
+            ("waiting", .optional(waiting?.rawValue)), ("lane", .optional(lane)), ("reason", .optional(reason)),
+            ("by", .optional(endedBy?.rawValue)),
+        ]
+    }
+
     private var filesDone: UInt64 {
         guard let folder else { return state == .complete ? 1 : 0 }
         return state == .complete ? folder.totals.files - min(folder.missing, folder.totals.files) : folder.filesDone
@@ -33,6 +45,10 @@ extension Transfer {
     /// The transfer with what an event says newer of it.
     func updated(by event: ProgressEvent) -> Transfer {
         var transfer = self
+        if event.transfer != id {
+            transfer.fold(members.map { $0.id == event.transfer ? $0.updated(by: event) : $0 })
+            return transfer
+        }
         transfer.state = event.state
         transfer.transferred = event.transferred
         transfer.size = event.size ?? size
@@ -60,13 +76,31 @@ extension Transfer {
 }
 
 extension Transfer {
+    private static func listed(_ names: [String]) -> String {
+        guard names.count > 3 else { return names.joined(separator: ", ") }
+        return names.prefix(2).joined(separator: ", ") + " and \(names.count - 2) more"
+    }
+
     private func relayText(_ what: String, now: Int64) -> String {
         guard let retryAt else { return what }
         return retryAt > now ? "\(what), next try in \(retryAt - now) s" : "\(what), trying now"
     }
 
+    /// How many members of a group have it, and how many will not.
+    var membersText: String {
+        let over = [TransferState.declined, .cancelled, .failed].compactMap { state in
+            let count = members.count { $0.state == state }
+            return count > 0 ? "\(count) \(state.rawValue)" : nil
+        }
+        let done = members.count { $0.state == .complete }
+        return (["\(done) of \(members.count) have it"] + over).joined(separator: ", ")
+    }
+
     private var waitingForPeer: String? {
-        switch (direction, state) {
+        if isToGroup {
+            return "waiting for " + Self.listed(members.filter { !$0.isFinished }.map { $0.member ?? $0.peer })
+        }
+        return switch (direction, state) {
         case (.receive, .offered): nil
         case (.send, .offered): "waiting for \(peer) to accept"
         case (.receive, _) where isAsking: "waiting for \(peer) to offer it again"

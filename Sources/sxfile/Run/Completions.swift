@@ -9,6 +9,14 @@ extension CompletionKind {
     /// Names of contacts.
     static var contacts: CompletionKind { asked { $0.contacts() } }
 
+    /// Names of contacts, and of groups behind `#`.
+    static var recipients: CompletionKind {
+        asked { suggestions in
+            suggestions.contacts()
+                + suggestions.groups().map { Suggestions.Entry(word: "#" + $0.word, about: $0.about) }
+        }
+    }
+
     /// Names of groups.
     static var groups: CompletionKind { asked { $0.groups() } }
 
