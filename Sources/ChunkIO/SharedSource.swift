@@ -55,7 +55,7 @@ public final class SharedSource: Sendable {
 
     /// Shares `source`.
     /// - Parameter limitInBytes: how much is kept of what was read.
-    public init(_ source: any ChunkSource, keeping limitInBytes: Int = 16 << 20) {
+    public init(_ source: any ChunkSource, keeping limitInBytes: Int = 4 << 20) {
         self.source = source
         self.limitInBytes = limitInBytes
         state = Guarded(State(cursors: [Cursor(source: source, next: 0, usedAt: 0)]))

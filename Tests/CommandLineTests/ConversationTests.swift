@@ -141,10 +141,16 @@ struct ConversationTests {
         try await alice.succeed("send", "bob", path, "-m", "have a look", "--no-wait")
         try await bob.succeed("resume")
         #expect(try await bob.succeed("inbox").lines.count == 2)
+        #expect(try await conversation(bob, "alice").last == "2\talice\tfile (here)\t39.1 KiB\tnote.pdf")
         let text = try await conversation(alice, "bob").first { $0.contains("have a look") }
         try await alice.succeed("delete", String(try #require(text).prefix { $0 != "\t" }))
         _ = try await bob.run("resume")
-        #expect(try await bob.succeed("inbox").lines == ["1\talice\tmessage (deleted)\t"])
+        // The text was read before.
+        #expect(try await bob.succeed("inbox").output.isEmpty)
+        #expect(
+            try await conversation(bob, "alice") == [
+                "1\talice\tmessage (deleted)\t", "2\talice\tfile (cancelled)\t39.1 KiB\tnote.pdf",
+            ])
         #expect(try await bob.run("accept", "2").status == 1)
     }
 

@@ -141,7 +141,7 @@ extension Transfer {
         let extent = folder?.totals.shown ?? size.map(Quantity.size) ?? "size unknown"
         return [
             "\(id)", Quantity.timestamp(createdAt), direction == .send ? "you" : member ?? peer,
-            "\(folder == nil ? "file" : "folder") (\(state.rawValue))",
+            "\(folder == nil ? "file" : "folder") (\(isWaitingInInbox ? "here" : state.rawValue))",
             isToGroup ? extent + ", " + membersText : extent, PlainText.brief(name),
         ].joined(separator: "\t")
     }
