@@ -36,7 +36,7 @@ struct BadInputTests {
         Case("send", "bob", "/etc/hostname", "--lane", "sideways", status: 2, says: "sideways"),
         Case("send", "bob", "/etc/hostname", "--timeout", "soon", status: 2, says: "soon"),
         Case("send", "bob", "/etc/hostname", "--preview", "/etc/hostname", status: 2, says: "--inline"),
-        Case("send", "#friends", "/etc/hostname", status: 2, says: "not yet"),
+        Case("send", "#friends", "/etc/hostname", status: 3, says: "no group is called"),
         Case("group", "invite", "friends", "bob", status: 3, says: "no group"),
         Case("retry", "1", status: 3, says: "there is no transfer 1"),
         Case("relay", "--metrics", "here", status: 2, says: "HOST:PORT"),
