@@ -80,6 +80,9 @@ extension Engine {
 
     /// Connections that are to go, with nothing more to say, are deleted at their relay.
     private func closeFinished() {
+        guard let finished = try? profile.read({ db in try GroupConnectionRow.finished(db) }), !finished.isEmpty else {
+            return
+        }
         attempt("closing connections of a group") { db in
             for row in try GroupConnectionRow.finished(db) {
                 if let connection = row.connection { try AgentStore.delete(db, connection) }
@@ -180,12 +183,21 @@ extension Engine {
         }
     }
 
+    /// So many invitations of one contact may wait for the user.
+    private static let mostInvitations = 64
+
     /// x.grp.inv: a group that the user may join. The same one again is the same group.
     private func takeInvitation(_ db: GRDB.Database, _ invitation: GroupInvitation, from contact: Contact) throws {
         let isKnown = try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM groups WHERE contact = ? AND me = ?)",
             arguments: [contact.id, blob(invitation.invited.bytes)])
         guard isKnown != true else { return }
+        let waiting = try Int.fetchOne(
+            db, sql: "SELECT COUNT(*) FROM groups WHERE contact = ? AND status = 'invited' AND departure IS NULL",
+            arguments: [contact.id])
+        guard waiting ?? 0 < Self.mostInvitations else {
+            return logger.notice("contact \(contact.id) invites to more groups than \(Self.mostInvitations): skipped")
+        }
         let host = try contact.profile(db) ?? ChatProtocol.Profile(displayName: contact.name)
         do {
             let machine = try GroupMachine(
@@ -210,7 +222,7 @@ extension Engine {
     func tell(_ outcome: GroupRunner.Outcome, group: Int64) {
         if let refusal = outcome.refusal { logger.notice("group \(group): \(refusal)") }
         for event in outcome.said { logger.debug("group \(group): says \(event)") }
-        for notice in outcome.notices { logger.debug("group \(group): \(notice)") }
+        for notice in outcome.notices { logger.debug("group \(group): \(notice.text)") }
     }
 
     /// Says to contacts and groups how we call ourselves from now on, if the user has changed that.
@@ -250,6 +262,7 @@ extension Engine {
 
     /// Encrypts and stores what waits, in its order for each connection.
     func sendOutgoing() async {
+        guard let isEmpty = try? profile.read({ db in try Outgoing.isEmpty(db) }), !isEmpty else { return }
         attempt("dropping messages to nobody") { db in try Outgoing.dropUndeliverable(db) }
         var blocked: Set<ConnectionID> = []
         while !isStopping, let waiting = try? profile.read({ db in try Outgoing.sendable(db, besides: blocked) }),
@@ -267,6 +280,23 @@ extension Engine {
                     logger.debug("a message on connection \(message.connection) was not sent: \(error)")
                 }
             }
+        }
+    }
+}
+
+extension GroupNotice {
+    /// For the log: ids and statuses, no text of a peer.
+    fileprivate var text: String {
+        switch self {
+        case .me(let status): "I am \(status.rawValue)"
+        case .member(let member, let status): "member \(member.text) is \(status.rawValue)"
+        case .confirmed(let member): "member \(member.text) is connected to all"
+        case .introduction(let invitee, let other, let status):
+            "introduction of \(invitee.text) to \(other.text) is \(status.rawValue)"
+        case .profile(let member, _): "member \(member.text) has a new profile"
+        case .departed(let member, let departure): "member \(member.text) is gone: \(departure.word.rawValue)"
+        case .lost(let member): "no connection with member \(member.text) is left"
+        case .ended(let departure): "I am out: \(departure.word.rawValue)"
         }
     }
 }

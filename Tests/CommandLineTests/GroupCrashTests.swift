@@ -9,7 +9,11 @@ struct GroupCrashTests {
         (0, 1), (0, 2), (0, 3), (1, 4), (1, 5), (2, 6), (0, 7),
     ]
 
-    @Test("eight members in any order, with losses and kills", arguments: [1, 2])
+    /// `SXFILE_TEST_SEEDS` is how many are run.
+    private static let seeds: ClosedRange<UInt64> =
+        1...(getenv("SXFILE_TEST_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 2)
+
+    @Test("eight members in any order, with losses and kills", arguments: seeds)
     func seeded(seed: UInt64) async throws {
         let stage = try await Stage()
         let port = try #require(stage.address.split(separator: ":").last.flatMap { Int($0) })

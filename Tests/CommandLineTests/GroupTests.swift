@@ -11,7 +11,7 @@ struct GroupTests {
         let (alice, bob, carol) = (people[0], people[1], people[2])
         // Bob and Carol are contacts of each other already: the probe is to find that out.
         try await stage.introduce(bob, carol)
-        var daemons = try people.map { try $0.start("daemon", "-v") }
+        let daemons = try people.map { try $0.start("daemon", "-v") }
         #expect(try await alice.succeed("group", "create", "team").text == "#team")
         for person in [bob, carol] {
             #expect(try await alice.succeed("group", "invite", "#team", person.name).text == person.name)
@@ -51,19 +51,25 @@ struct GroupTests {
         #expect(try await bob.succeed("group", "list").output.isEmpty)
         #expect(try await bob.succeed("contacts").lines == ["alice\tconnected", "carol\tconnected"])
         for daemon in daemons { daemon.signal(SIGTERM) }
-        var heard: Set<Substring> = []
+        var (heard, reached): (Set<Substring>, Set<Substring>) = ([], [])
         for daemon in daemons {
             for line in try await daemon.wait().errors.split(separator: "\n") {
                 if let word = line.split(separator: "hears ").dropFirst().first { heard.insert(word) }
+                if line.contains("group "), let word = line.split(separator: " ").last { reached.insert(word) }
             }
         }
-        daemons = []
         let expected: Set<Substring> = [
             "x.grp.inv", "x.grp.acpt", "x.ok", "x.grp.mem.new", "x.grp.mem.intro", "x.grp.mem.inv", "x.grp.mem.fwd",
             "x.grp.mem.info", "x.grp.mem.con", "x.grp.mem.con.all", "x.info", "x.info.probe", "x.info.probe.check",
             "x.info.probe.ok", "x.grp.mem.del", "x.grp.leave", "x.grp.del",
         ]
         #expect(expected.subtracting(heard).isEmpty)
+        let statuses: Set<Substring> = [
+            "accepted", "connected", "announced", "confirmed", "introduced", "sent_invitation", "received_invitation",
+            "connected_directly", "created", "sent", "invitation_received", "forwarded", "completed",
+        ]
+        #expect(statuses.subtracting(reached).isEmpty)
+        #expect(!reached.isDisjoint(with: ["confirmed_by_invitee", "confirmed_by_member"]))
     }
 
     @Test("four members whose engines are killed again and again")
@@ -89,6 +95,43 @@ struct GroupTests {
             try await eventually("\(person.name) is connected to all") { try await person.connected("team") == 3 }
             let names = try await person.members("team")
             #expect(Set(names) == Set(people.map(\.name)).subtracting([person.name]).union(["me"]))
+        }
+        for person in people.dropFirst() {
+            try await eventually("\(person.name) is told so") { try await person.isConfirmed("team") }
+        }
+        for daemon in daemons { daemon.signal(SIGTERM) }
+        for daemon in daemons { _ = try await daemon.wait() }
+    }
+
+    @Test("killed after every step that an engine tells of")
+    func killedAtEachStep() async throws {
+        let stage = try await Stage()
+        let people = try await stage.acquainted("alice", "bob", "carol")
+        try await people[0].succeed("group", "create", "team")
+        for person in people.dropFirst() {
+            try await people[0].succeed("group", "invite", "team", person.name)
+            _ = try await person.run("resume")
+            try await person.succeed("group", "join", "team", "--no-wait")
+        }
+        var daemons = try people.map { try $0.start("daemon", "-v") }
+        var (kills, looks) = (0, 0)
+        // Until nothing has happened for a while.
+        while kills < 60, looks < 1000 {
+            looks += 1
+            // A step, a message that went out or one that came in: then the engine is gone.
+            for (index, daemon) in daemons.enumerated() {
+                let log = daemon.errors
+                guard log.contains("group 1: ") || log.contains(": says ") || log.contains(": hears ") else { continue }
+                daemon.signal(SIGKILL)
+                _ = try await daemon.wait()
+                daemons[index] = try people[index].start("daemon", "-v")
+                (kills, looks) = (kills + 1, 0)
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        #expect(kills > 3)
+        for person in people {
+            try await eventually("\(person.name) is connected to all") { try await person.connected("team") == 2 }
         }
         for person in people.dropFirst() {
             try await eventually("\(person.name) is told so") { try await person.isConfirmed("team") }

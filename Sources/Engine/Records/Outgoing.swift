@@ -38,6 +38,11 @@ struct Outgoing: Sendable {
         }
     }
 
+    /// Whether nothing waits for any connection.
+    static func isEmpty(_ db: GRDB.Database) throws -> Bool {
+        try !(Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM outgoing)") ?? false)
+    }
+
     static func isEmpty(_ db: GRDB.Database, _ connection: ConnectionID) throws -> Bool {
         try
             !(Bool.fetchOne(

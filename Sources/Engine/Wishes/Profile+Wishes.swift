@@ -2,6 +2,8 @@ import AgentLink
 import Database
 import GRDB
 
+import enum GroupCore.MemberStatus
+
 /// What the host asks to leave no wish behind.
 extension Profile {
     /// Grows when another process (or another opening of the database) has changed something.
@@ -49,7 +51,10 @@ extension Profile {
             case .group(let id):
                 connections = try GroupConnectionRow.all(db, group: id).compactMap(\.connection)
                 let inviter = try Group.fetch(db, id: id)?.inviter.flatMap { try Contact.fetch(db, id: $0)?.connection }
-                connections += [inviter].compactMap { $0 }
+                let invited = try GroupMember.fetchAll(db, group: id).filter { $0.status == .invited }.compactMap {
+                    try $0.contact.flatMap { try Contact.fetch(db, id: $0)?.connection }
+                }
+                connections += invited + [inviter].compactMap { $0 }
             case .transfer(let id):
                 guard let transfer = try Transfer.fetch(db, id: id) else { throw EngineError.noSuchTransfer(id) }
                 let contact = try Contact.fetch(db, id: transfer.contact)

@@ -174,7 +174,7 @@ struct GroupCommand: AsyncParsableCommand {
         func run(_ session: Session) async throws {
             let profile = try session.openProfile()
             let member = try profile.removeMember(member, from: name)
-            await tell(member.group, profile, session)
+            try await tell(member.group, profile, session)
             session.console.result(member.name)
             session.console.json("member", member.jsonMembers(introductions: []))
         }
@@ -194,7 +194,7 @@ struct GroupCommand: AsyncParsableCommand {
         func run(_ session: Session) async throws {
             let profile = try session.openProfile()
             let group = try profile.leaveGroup(name)
-            await tell(group.id, profile, session)
+            try await tell(group.id, profile, session)
             try show(group, profile, session)
         }
     }
@@ -210,7 +210,7 @@ struct GroupCommand: AsyncParsableCommand {
         func run(_ session: Session) async throws {
             let profile = try session.openProfile()
             let group = try profile.deleteGroup(name)
-            await tell(group.id, profile, session)
+            try await tell(group.id, profile, session)
             try show(group, profile, session)
         }
     }
@@ -237,13 +237,13 @@ private func show(_ group: Group, _ profile: Profile, _ session: Session) throws
 }
 
 /// Tells the members: a moment is given to it, the wish stays in any case.
-private func tell(_ group: Int64, _ profile: Profile, _ session: Session) async {
+private func tell(_ group: Int64, _ profile: Profile, _ session: Session) async throws {
     let line = LiveLine(session.console, waiting: "telling the members")
     defer { line.end() }
     do {
         _ = try await session.host(profile).run(
             .wish(.group(group)), timeout: .seconds(5), until: { try $0.isWithRelay(group: group) ? true : nil })
-    } catch {
+    } catch let error as EngineError {
         session.console.detail("recorded; the members are told later: \(error)")
     }
 }
