@@ -93,6 +93,10 @@ public enum AgentEvent: Sendable {
     case quota(ConnectionID, full: Bool)
     /// Our queue holds nothing more at this moment.
     case drained(ConnectionID)
+    /// No relay makes a queue for this connection now; the link tries again after `retryIn` seconds, until `queueMade`.
+    case queueRefused(ConnectionID, AgentLinkError, retryIn: Int)
+    /// Our queue of this connection exists, after it was refused.
+    case queueMade(ConnectionID)
     /// Ended for good: state failed.
     case failed(ConnectionID, AgentLinkError)
     /// A relay answers.
@@ -111,6 +115,8 @@ public enum AgentLinkError: Error, Equatable, Sendable {
     case relayIncompatible(String)
     /// The relay refuses to make a queue.
     case relayRefused(String)
+    /// The relay makes no queues now, for anybody or for this network: it may later.
+    case relayBusy(String)
     /// The link was used before, or its queue is gone.
     case linkUsed
     /// The link is damaged or of a kind that cannot be joined.
@@ -140,7 +146,7 @@ extension AgentLinkError: CustomStringConvertible {
         case .relayUnreachable(let what): what
         case .relayIdentity(let what): what
         case .relayIncompatible(let what): what
-        case .relayRefused(let what): what
+        case .relayRefused(let what), .relayBusy(let what): what
         case .linkUsed: "the link was used already or has expired; ask for a new one"
         case .badLink(let what): "the link cannot be used: \(what)"
         case .queueGone: "the recipient's queue is gone"

@@ -48,6 +48,7 @@ extension AgentLink {
             switch error {
             // It goes on when the relay is back.
             case .relayUnreachable, .relayIncompatible, .relayIdentity, .stopped: break
+            case .relayBusy: makeQueueLater(connection, error)
             case .storage:
                 // A full disk, for one. What is in memory may be ahead of the rows, and none of that has left: from the rows
                 // again, in a while.
@@ -55,6 +56,20 @@ extension AgentLink {
                 forget(connection.row.id)
                 wakeLater(connection.row.id)
             default: fail(connection.row.id, error)
+            }
+        }
+    }
+
+    /// A relay that makes no queues now may do so later.
+    private func makeQueueLater(_ connection: Connection, _ error: AgentLinkError) {
+        let delay = connection.queueRetryDelay
+        connection.queueRetryDelay = min(60, delay * 2)
+        connection.isQueueRefused = true
+        let id = connection.row.id
+        tell(.queueRefused(id, error, retryIn: Int(delay)))
+        loop.scheduleTask(in: configuration.retryUnit * Int(delay)) { [weak self] in
+            self?.assumeIsolated { link in
+                if let connection = link.connections[id] { link.advance(connection) }
             }
         }
     }
@@ -250,7 +265,8 @@ extension AgentLink {
                 nextServer += 1
                 return queue
             } catch {
-                problem = error
+                // One that may make a queue later counts for more than one that is down: nobody else looks at it again.
+                if case .relayBusy = problem {} else { problem = error }
             }
         }
         throw problem
@@ -279,9 +295,7 @@ extension AgentLink {
         case .error(.auth):
             throw .relayRefused("\(server.display) wants a password to make queues: smp://fingerprint:password@host")
         case .error(.quota):
-            throw .relayRefused(
-                "\(server.display) makes no more queues now, for anybody or for this network; try again later, or with "
-                    + "another relay")
+            throw .relayBusy("\(server.display) makes no more queues now, for anybody or for this network")
         case let other: throw .relayRefused("\(server.display) refused to make a queue: \(other.name)")
         }
     }
@@ -296,6 +310,10 @@ extension AgentLink {
         connection.receive = queue
         connection.subscription = .idle
         recipients[queue.address] = connection.row.id
+        if connection.isQueueRefused {
+            connection.isQueueRefused = false
+            tell(.queueMade(connection.row.id))
+        }
         activity &+= 1
     }
 

@@ -64,6 +64,9 @@ final class Connection {
     var mayRetryNow = false
     /// A full queue is tried again after this many seconds, then twice that.
     var fullRetryDelay: Int64 = 1
+    /// No relay made a queue for it so far, and after how many seconds the next try comes; then twice that.
+    var isQueueRefused = false
+    var queueRetryDelay: Int64 = 1
     private var roomWaiters: [CheckedContinuation<AgentLinkError?, Never>] = []
 
     init(_ row: ConnectionRow, receive: QueueRow?, send: QueueRow?) throws(AgentLinkError) {

@@ -67,6 +67,8 @@ public struct FileOffer: Hashable, Sendable {
     public var entries: JSONValue?
     /// When the offer ends unless it is accepted; nil if never.
     public var expires: FileTime?
+    /// Whether the file has holes, which the recipient may leave in it too.
+    public var isSparse = false
     /// The id of the offer, which is over, that this one repeats; nil if it is new.
     public var retries: Int64?
 
@@ -124,6 +126,7 @@ public struct FileOffer: Hashable, Sendable {
         }
         expires = members["expires"].flatMap(FileTime.init)
         retries = members["retry"]?.integer
+        isSparse = members["sparse"] == .bool(true)
     }
 
     /// The offer as JSON.
@@ -136,6 +139,7 @@ public struct FileOffer: Hashable, Sendable {
         if let mode { members.append(JSONMember("mode", .integer(Int64(mode)))) }
         if let expires { members.append(JSONMember("expires", expires.json)) }
         if let retries { members.append(JSONMember("retry", .integer(retries))) }
+        if isSparse { members.append(JSONMember("sparse", .bool(true))) }
         if let entries { members.append(JSONMember("entries", entries)) }
         return JSONValue.object(members).encoded()
     }

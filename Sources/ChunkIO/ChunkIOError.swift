@@ -13,6 +13,8 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     case sourceShrank(FilePath, expected: Int64, got: Int64)
     /// The file to be sent was deleted since it was offered.
     case sourceVanished(FilePath)
+    /// A file of a folder changed after a part of it was sent, and that part is to be sent again. nil: some file.
+    case partChanged(String?)
     /// What comes through a pipe ended before its end: whoever brought it is gone.
     case inputCutOff
     /// What came through a pipe was let go, as the recipient had it, and is asked for again.
@@ -22,6 +24,8 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     case noSpace(FilePath)
     /// The file does not fit: bytes needed and bytes available to this user.
     case notEnoughSpace(FilePath, needed: Int64, available: Int64)
+    /// The file system has no place for so many files and directories: needed and left.
+    case notEnoughEntries(FilePath, needed: UInt64, left: UInt64)
     /// The user's disk quota is used up.
     case quotaExceeded(FilePath)
 
@@ -76,10 +80,11 @@ public enum ChunkIOError: Error, Equatable, Sendable {
     /// What a caller does about it.
     public var category: Category {
         switch self {
-        case .sourceMissing, .sourceNotRegular, .sourceChanged, .sourceShrank, .sourceVanished, .inputCutOff,
+        case .sourceMissing, .sourceNotRegular, .sourceChanged, .sourceShrank, .sourceVanished, .partChanged,
+            .inputCutOff,
             .inputForgotten:
             .source
-        case .noSpace, .notEnoughSpace, .quotaExceeded: .space
+        case .noSpace, .notEnoughSpace, .notEnoughEntries, .quotaExceeded: .space
         case .directoryMissing, .notADirectory, .directoryChanged, .nameTaken, .nameInvalid, .partialMissing,
             .partialReplaced, .partialWrongSize, .discarded, .fileTooLarge, .readOnly, .permissionDenied:
             .destination
@@ -113,11 +118,16 @@ extension ChunkIOError: CustomStringConvertible {
         case .sourceShrank(let path, let expected, let got):
             "\(shown(path)) shrank from \(expected) to \(got) bytes since it was offered"
         case .sourceVanished(let path): "\(shown(path)) was deleted since it was offered"
+        case .partChanged(let name):
+            "\(name.map { shown(FilePath($0)) } ?? "a file") changed after a part of it was sent, and that part had to be sent "
+                + "again"
         case .inputCutOff: "standard input was cut off before its end"
         case .inputForgotten: "a part of standard input is asked for again that is not kept any more"
         case .noSpace(let path): "no space left for \(shown(path))"
         case .notEnoughSpace(let path, let needed, let available):
             "\(shown(path)) has \(available) bytes free, \(needed) are needed"
+        case .notEnoughEntries(let path, let needed, let left):
+            "the file system of \(shown(path)) has room for \(left) more files, \(needed) are needed"
         case .quotaExceeded(let path): "your disk quota is used up, writing \(shown(path))"
         case .directoryMissing(let path): "there is no directory \(shown(path))"
         case .notADirectory(let path): "\(shown(path)) is not a directory"

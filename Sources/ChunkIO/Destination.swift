@@ -68,6 +68,12 @@ public struct Destination: Sendable {
         if available < size { throw .notEnoughSpace(directory.path, needed: size, available: available) }
     }
 
+    /// Throws `notEnoughEntries` if so many files and directories have no place there now.
+    public func requireEntries(_ count: UInt64) throws(ChunkIOError) {
+        guard let left = try directory.availableEntries(), left < count else { return }
+        throw .notEnoughEntries(directory.path, needed: count, left: left)
+    }
+
     /// Reserves a name by an empty file of mode 0600, and creates the partial beside it: `name`, or the next free one
     /// of `name_1.ext`, `name_2.ext`; the exact name, where one was given, or `nameTaken`. Store `record` at once:
     /// a crash before that leaves two empty files that nobody knows. Both are on the disk after the first `sync`.

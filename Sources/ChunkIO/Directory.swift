@@ -77,12 +77,23 @@ struct Directory: Sendable {
         if code != 0 && code != ENOENT { throw failure(code, "remove", name) }
     }
 
-    /// Bytes that this user may still write.
-    func availableBytes() throws(ChunkIOError) -> Int64 {
+    private func fileSystem() throws(ChunkIOError) -> statvfs {
         var status = statvfs()
         guard fstatvfs(file.descriptor, &status) == 0 else {
             throw ChunkIOError(errno: errno, operation: "look at", path: path)
         }
+        return status
+    }
+
+    /// Files and directories that this user may still make; nil where the file system does not count them.
+    func availableEntries() throws(ChunkIOError) -> UInt64? {
+        let status = try fileSystem()
+        return status.f_files == 0 ? nil : UInt64(status.f_favail)
+    }
+
+    /// Bytes that this user may still write.
+    func availableBytes() throws(ChunkIOError) -> Int64 {
+        let status = try fileSystem()
         let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return overflow ? Int64.max : Int64(clamping: bytes)
     }

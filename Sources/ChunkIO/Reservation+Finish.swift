@@ -10,12 +10,18 @@ public struct FileAttributes: Sendable, Equatable {
     public var mayBeExecutable: Bool
     /// Seconds since 1970; ignored outside of 1970–2100.
     public var modificationTimeInSeconds: Int64?
+    /// Whether blocks of zeros become holes, as the source has some.
+    public var isSparse: Bool
 
     /// Attributes as an offer has them.
-    public init(mode: UInt32? = nil, mayBeExecutable: Bool = false, modificationTimeInSeconds: Int64? = nil) {
+    public init(
+        mode: UInt32? = nil, mayBeExecutable: Bool = false, modificationTimeInSeconds: Int64? = nil,
+        isSparse: Bool = false
+    ) {
         self.mode = mode
         self.mayBeExecutable = mayBeExecutable
         self.modificationTimeInSeconds = modificationTimeInSeconds
+        self.isSparse = isSparse
     }
 
     func appliedMode(mask: UInt32) -> UInt32 {
@@ -81,6 +87,7 @@ extension Reservation {
         }
         let found = try partial.status().size
         if let size, found != size { throw .partialWrongSize(partial.path, expected: size, got: found) }
+        if attributes.isSparse { await HolePuncher.punch(partial, size: found) }
         try apply(attributes)
         try await partial.sync(dataOnly: false)
         if case .discarded = state.withLock({ $0 }) { throw .discarded(record.finalPath) }

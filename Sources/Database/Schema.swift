@@ -25,6 +25,12 @@ enum Schema {
         migrator.registerMigration("groupFiles") { db in
             try db.execute(sql: groupFiles)
         }
+        migrator.registerMigration("folder patterns, holes") { db in
+            // Send: what was left out, percent-encoded, a line each; NULL for folders of earlier versions: not known.
+            try db.execute(sql: "ALTER TABLE folders ADD COLUMN excluded TEXT")
+            // The source, a file, has holes.
+            try db.execute(sql: "ALTER TABLE transfers ADD COLUMN sparse INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

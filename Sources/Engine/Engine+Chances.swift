@@ -74,7 +74,8 @@ extension Engine {
         _ db: GRDB.Database, _ asking: Transfer, ref: Int64, _ file: OfferedFile
     ) throws -> Bool {
         var transfer = asking
-        guard !file.isFolder, file.name == transfer.name, file.size == transfer.size,
+        guard file.folder?.hash == transfer.folder?.hash, file.folder?.layout == transfer.folder?.layout,
+            file.isFolder == (transfer.folder != nil), file.name == transfer.name, file.size == transfer.size,
             (try? ChunkPlan(size: file.size, chunkSize: file.chunkSize)) != nil
         else {
             transfer.end(
@@ -124,6 +125,7 @@ extension Engine {
             return await refuseRetry(transfer, .failed, "it was asked for too often")
         }
         guard transfer.state != .complete else { return await refuseRetry(transfer, .failed, "it was complete") }
+        if let folder = transfer.folder { return await answerRetry(transfer, folder) }
         guard let path = transfer.path, let source = try? SourceFile(path: path),
             let offered = transfer.sourceIdentity.flatMap({ try? SourceIdentity(text: $0) }),
             let found = try? SourceIdentity(text: source.identity), found.isSame(as: offered)
@@ -141,6 +143,24 @@ extension Engine {
         return false
     }
 
+    /// The same for a folder, which has to be what it was, entry by entry.
+    private func answerRetry(_ transfer: Transfer, _ folder: Folder) async -> Bool {
+        let profile = profile
+        do {
+            // A large folder takes a while to look through: not in this actor.
+            _ = try await Task.detached {
+                try profile.requestRetry(
+                    of: transfer, folder, expecting: folder.hash, expiresAt: transfer.expiresAt)
+            }.value
+        } catch {
+            logger.notice("transfer \(transfer.id) was asked for again, and is not sent: \(error)")
+            return await refuseRetry(transfer, .failed, "the folder is not there any more, or has changed")
+        }
+        change(transfer.id) { $0.isAskedAgain = false }
+        await look()
+        return false
+    }
+
     /// So many offers of one file a recipient may ask for.
     private static let offerLimit = 16
 
@@ -148,10 +168,10 @@ extension Engine {
     private func offersOfSame(_ transfer: Transfer) -> [Transfer] {
         let offers = try? profile.read { db in
             try Transfer.fetchAll(
-                db, where: "contact = ? AND direction = 'send' AND path = ? AND sourceIdentity = ?",
+                db, where: "contact = ? AND direction = 'send' AND path = ? AND sourceIdentity IS ?",
                 [transfer.contact, transfer.path, transfer.sourceIdentity])
         }
-        return offers ?? [transfer]
+        return offers?.filter { $0.folder?.hash == transfer.folder?.hash } ?? [transfer]
     }
 
     private func refuseRetry(_ transfer: Transfer, _ code: EndCode, _ reason: String) async -> Bool {

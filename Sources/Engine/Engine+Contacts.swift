@@ -135,6 +135,7 @@ extension Engine {
         transfer.invitation = file.invitation
         transfer.mode = file.mode
         transfer.modifiedAt = file.modifiedAt
+        transfer.isSparse = file.isSparse
         transfer.expiresAt = file.expiresAt
         transfer.retryOf = try file.retries.flatMap { ref in
             try Transfer.fetchAll(

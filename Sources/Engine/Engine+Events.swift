@@ -29,6 +29,8 @@ extension Engine {
         case .contactRequest(let connection, _, _):
             logger.notice("connection \(connection): a request to a contact address was skipped")
         case .subscriptionTaken: stopForGood(.subscriptionTaken)
+        case .queueRefused(let connection, let error, let delay): await queueRefused(connection, error, delay)
+        case .queueMade(let connection): await queueMade(connection)
         case .failed(let connection, let error): await failed(connection, error)
         case .relayUp(let server):
             let isFirst = answered.insert(server).inserted
@@ -40,6 +42,9 @@ extension Engine {
         case .relayDown(let server, let error, let delay):
             down[server] = error
             nextTry[server] = unixNow() + Int64(delay)
+            // What comes meanwhile is unread.
+            let unread = try? profile.read { db in try AgentStore.receiving(db, at: RelayName("\(server)")) }
+            drained.subtract(unread ?? drained)
             broadcast.tell(.down(server: "\(server)", FailureKind(error), error.description))
             tellRelays()
         }
@@ -74,6 +79,43 @@ extension Engine {
         case .transfer(let transfer): await advance(transfer.id)
         case .group(let row): await advance(row)
         case .nobody: break
+        }
+    }
+
+    // MARK: - Relays that make no queues
+
+    private func queueRefused(_ connection: ConnectionID, _ error: AgentLinkError, _ delay: Int) async {
+        logger.notice("connection \(connection): \(error); next try in \(delay) s")
+        queueless.insert(connection)
+        switch owner(connection) {
+        case .transfer(let transfer):
+            attempt("noting when a queue is asked for next") { db in
+                try Transfer.setRetry(db, id: transfer.id, at: unixNow() + Int64(delay))
+            }
+            await advance(transfer.id)
+            if let row = try? profile.transfer(id: transfer.id) { broadcast.report(ProgressEvent(row)) }
+        case .contact(let contact): note(contact, error.description, FailureKind(error))
+        case .group, .nobody: break
+        }
+    }
+
+    private func queueMade(_ connection: ConnectionID) async {
+        queueless.remove(connection)
+        switch owner(connection) {
+        case .transfer(let transfer): await advance(transfer.id)
+        case .contact(let contact): note(contact, nil, nil)
+        case .group, .nobody: break
+        }
+    }
+
+    /// Why a contact's connection is not made yet; its command looks at that.
+    private func note(_ contact: Contact, _ reason: String?, _ kind: FailureKind?) {
+        attempt("noting what a contact waits for") { db in
+            guard var row = try Contact.fetch(db, id: contact.id), row.state == .invited || row.state == .connecting
+            else { return }
+            row.reason = reason
+            row.failure = kind
+            try row.update(db)
         }
     }
 
@@ -285,8 +327,7 @@ extension Engine {
             let isDown = retryAt != nil
             if let retryAt, retryAt != transfer.retryAt {
                 attempt("noting when a relay is tried next") { db in
-                    try db.execute(
-                        sql: "UPDATE transfers SET retryAt = ? WHERE id = ?", arguments: [retryAt, transfer.id])
+                    try Transfer.setRetry(db, id: transfer.id, at: retryAt)
                 }
             }
             if let running = running[transfer.id] {

@@ -25,7 +25,7 @@ extension Engine {
     }
 
     private func facts(_ id: Int64) -> TransferFacts? {
-        let drained = self.drained
+        let (drained, queueless) = (self.drained, self.queueless)
         let facts: TransferFacts?? = try? profile.read { db in
             guard let transfer = try Transfer.fetch(db, id: id) else { return nil }
             let peer = try Contact.fetch(db, id: transfer.contact)
@@ -46,7 +46,8 @@ extension Engine {
                 hasInlineParts: try InlineContent.first(db, transfer: id) != nil, now: unixNow(),
                 isOfferQueued: try transfer.parent != nil && Outgoing.isQueued(db, subject: id),
                 isMemberGone: transfer.parent != nil && peer?.state == .removed,
-                isQueueRead: transfer.connection.map { drained.contains($0) } ?? true)
+                isQueueRead: transfer.connection.map { drained.contains($0) } ?? true,
+                isQueueRefused: transfer.connection.map { queueless.contains($0) } ?? false)
         }
         return facts ?? nil
     }
@@ -230,6 +231,7 @@ extension Engine {
             logger.debug("the end of transfer \(transfer.id) was not told: \(error)")
             return false
         }
+        profile.sweepSpool()
         await wakePending()
         return true
     }
@@ -288,6 +290,7 @@ extension Engine {
             try row.update(db, now: unixNow())
         }
         endRunner(transfer.id)
+        profile.sweepSpool()
         await wakePending()
     }
 

@@ -71,6 +71,8 @@ actor Engine {
     var drained: Set<ConnectionID> = []
     /// Connections whose peer's queue is full.
     var full: Set<ConnectionID> = []
+    /// Connections for which no relay makes a queue now.
+    var queueless: Set<ConnectionID> = []
     /// Relays that do not answer, and those that have answered once.
     var down: [SMPServer: AgentLinkError] = [:]
     var answered: Set<SMPServer> = []
@@ -106,6 +108,7 @@ actor Engine {
         servers = try profile.relays()
         route = NetworkRoute(
             proxy: try profile.proxy(), limiter: try profile.limitRate().map { RateLimiter(bytesPerSecond: $0) })
+        EngineLock.state(Profile.routeMark(route.proxy), at: profile.lockPath)
         let configuration = AgentLink.Configuration(
             servers: servers, route: route, bootID: bootID, isBulk: { IncomingChunk.isBulk($0) })
         completions = Completions(profile: profile, logger: logger)
@@ -120,6 +123,7 @@ actor Engine {
         try profile.checkIdentity()
         // Nothing moves yet, whatever a killed engine left.
         try profile.write { db in try db.execute(sql: "UPDATE transfers SET bytesPerSecond = NULL") }
+        profile.sweepSpool()
         broadcast.begin(progress)
         await listen()
         tasks = [
@@ -209,6 +213,7 @@ actor Engine {
                 if let row = try? profile.transfer(id: id) { broadcast.report(ProgressEvent(row)) }
                 await takeLeftovers(id)
                 await advance(id)
+                profile.sweepSpool()
             }
             if !input.isQuiet {
                 changed.yield()
@@ -248,7 +253,6 @@ actor Engine {
             await acceptByItself()
             await wakePending()
             await askForLists()
-            profile.sweepSpool()
         } catch {
             logger.error("the database could not be read: \(error)")
         }

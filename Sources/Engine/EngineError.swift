@@ -62,6 +62,8 @@ public enum EngineError: Error, Equatable, Sendable {
     case subscriptionTaken
     /// A relay that the running engine cannot use: the kind of failure, and why.
     case relay(FailureKind, String)
+    /// The engine that runs does not use the proxy that this environment variable names.
+    case otherRoute(String)
     /// An exported profile that this passphrase does not open.
     case wrongPassphrase
     /// The system refused something that the engine needs.
@@ -74,7 +76,7 @@ public enum EngineError: Error, Equatable, Sendable {
         case .noSuchContact, .noSuchGroup, .noSuchMember, .noSuchTransfer, .noSuchMessage, .noSuchFile: .notFound
         case .group(.noSuchMember): .notFound
         case .group, .messageDeleted, .notRegular, .unreadable, .nameTaken, .groupNameTaken, .noRelay, .wrongState,
-            .contactFailed, .nobodyInGroup, .tooLargeInline, .subscriptionTaken, .wrongPassphrase, .system:
+            .contactFailed, .nobodyInGroup, .tooLargeInline, .subscriptionTaken, .otherRoute, .wrongPassphrase, .system:
             .failed
         case .destination: .destination
         case .permissions: .permission
@@ -113,7 +115,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
         case .relayUnreachable, .relayIncompatible: self = .relay
         case .relayIdentity, .ratchet: self = .integrity
         case .badLink: self = .usage
-        case .relayRefused, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
+        case .relayRefused, .relayBusy, .linkUsed, .queueGone, .peer, .noConnection, .messageTooLong, .storage,
             .stopped, .withdrawn:
             self = .failed
         }
@@ -154,6 +156,8 @@ extension EngineError: CustomStringConvertible {
             .relay(_, let what):
             what
         case .database(let error): error.description
+        case .otherRoute(let variable):
+            "another sxfile is at work for this profile, and does not go by the proxy of \(variable): nothing was done"
         case .wrongPassphrase: "the passphrase is wrong, or the file is damaged"
         case .subscriptionTaken:
             "another sxfile with the same keys is on line (a copied profile?); stop one and run `sxfile doctor --rekey`"

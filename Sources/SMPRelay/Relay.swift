@@ -88,7 +88,7 @@ public final class Relay: Sendable {
             }
         } catch {
             await status?.close()
-            throw .cannotListen(host: configuration.host, port: configuration.port, reason: "\(error)")
+            throw RelayError(listening: error, host: configuration.host, port: configuration.port)
         }
         let upkeep = Task {
             await keepUp(watch: watch, authority: authority, context: context, logger: logger)

@@ -1,4 +1,5 @@
 import Glibc
+import TLSTransport
 
 /// What keeps a relay from starting or from storing.
 public enum RelayError: Error, Equatable, Sendable {
@@ -19,6 +20,16 @@ public enum RelayError: Error, Equatable, Sendable {
     /// A create password with a character that an address cannot carry: printable ASCII but space, `@`, `:` and `/`.
     case password
 
+    /// What an attempt to listen ended with.
+    init(listening error: any Error, host: String, port: Int) {
+        // The place is named once.
+        if case .unreachable(_, _, let reason)? = error as? TLSError {
+            self = .cannotListen(host: host, port: port, reason: reason)
+        } else {
+            self = .cannotListen(host: host, port: port, reason: "\(error)")
+        }
+    }
+
     /// Whether the disk is full, by space or by quota.
     var isOutOfSpace: Bool {
         if case .spool(let code) = self { code == ENOSPC || code == EDQUOT } else { false }
@@ -30,7 +41,7 @@ extension RelayError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .directory(let path, let code): "cannot use \(path): \(systemText(code))"
-        case .inUse(let path): "another relay already runs on \(path)"
+        case .inUse(let path): "another relay already runs on this data: it holds \(path)"
         case .spool(let code): "cannot store messages: \(systemText(code))"
         case .database(let reason): "the relay's database failed: \(reason)"
         case .databaseNewer: "the relay's database belongs to a newer version of this program"

@@ -116,6 +116,8 @@ extension TLSError {
             }
         case let error as IOError:
             self = .unreachable(host: host, port: port, reason: systemText(error.errnoCode))
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
+            self = .unreachable(host: host, port: port, reason: "no address is known for this name")
         default:
             self =
                 Self.isTimeOut(error)

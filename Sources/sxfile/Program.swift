@@ -80,8 +80,7 @@ enum Program {
         }
         var message = RootCommand.message(for: error)
         if message.hasPrefix("Error: ") { message.removeFirst("Error: ".count) }
-        session.console.report(
-            .usage(message, hint: "`sxfile help` lists the commands, `sxfile help COMMAND` its options"))
+        session.console.report(UsageAdvice.failure(message, arguments))
         return ExitStatus.usage.rawValue
     }
 }

@@ -22,8 +22,11 @@ import WireFormat
         let again = try offer(#"{"expires":1700000000,"retry":7}"#)
         #expect(again.expires == FileTime(seconds: 1_700_000_000) && again.retries == 7)
         #expect(try FileOffer(parsing: again.encoded()[...]) == again)
+        let sparse = try offer(#"{"sparse":true}"#)
+        #expect(sparse.isSparse && !FileOffer.plain.isSparse)
+        #expect(try FileOffer(parsing: sparse.encoded()[...]) == sparse)
         // What cannot be is as good as nothing.
-        #expect(try offer(#"{"expires":-1,"retry":"7"}"#) == .plain)
+        #expect(try offer(#"{"expires":-1,"retry":"7","sparse":1}"#) == .plain)
     }
 
     @Test(arguments: [

@@ -159,6 +159,8 @@ struct LimitedFileSystemTests {
         #expect(throws: refusal) { try destination.requireSpace(for: available + 1) }
         #expect(refusal.category == .space)
         #expect(throws: ChunkIOError.self) { try destination.requireSpace(for: Int64.max) }
+        try destination.requireEntries(1)
+        #expect(throws: ChunkIOError.self) { try destination.requireEntries(UInt64.max) }
 
         let reservation = try destination.reserve(FileName(sanitizing: "file"))
         let writer = reservation.writer()

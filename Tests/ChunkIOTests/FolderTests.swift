@@ -116,6 +116,7 @@ import TransferCore
         #expect(file == FinishedFile(path: target.path.appending("folder"), hasOtherName: false))
         try expectSame()
         #expect(await writer.report() == FolderReport())
+        await writer.clear()
         #expect(target.names == ["folder"])
     }
 
@@ -153,7 +154,7 @@ import TransferCore
         try await copy(offer, to: last, chunk: 60) { Array($0.suffix(60)) }
         _ = try await last.finish(Self.attributes, size: nil)
         try expectSame()
-        guard case .complete(let path) = try await FolderReservation.reopen(record) else {
+        guard case .complete(let path, _) = try await FolderReservation.reopen(record) else {
             return #expect(Bool(false), "partial")
         }
         #expect(path == target.path.appending("folder"))
@@ -185,6 +186,7 @@ import TransferCore
         let file = try await writer.finish(Self.attributes, size: nil)
         #expect(file.hasOtherName)
         try expectSame("folder_1_1")
+        await writer.clear()
         #expect(target.names == ["folder", "folder_1", "folder_1_1"])
     }
 
@@ -214,6 +216,50 @@ import TransferCore
         #expect(access(root.appending("b").string, F_OK) != 0)
         #expect(access(root.appending("z/later").string, F_OK) != 0)
         #expect(access(root.appending("a/two/three.sh").string, F_OK) == 0)
+    }
+
+    @Test func aCrashBehindTheRenameKeepsTheReport() async throws {
+        try makeSome()
+        let offer = try offer()
+        unlink(source.path.appending("b").string)
+        let reservation = try reserve()
+        let writer = try writer(offer, reservation)
+        try await copy(offer, to: writer)
+        _ = try await writer.finish(Self.attributes, size: nil)
+        let told = await writer.report()
+        #expect(told.missing == 1)
+        for _ in 0..<2 {
+            guard case .complete(_, let report) = try await FolderReservation.reopen(reservation.record) else {
+                return #expect(Bool(false), "partial")
+            }
+            #expect(report == told)
+        }
+        try FolderReservation.clear(reservation.record)
+        try FolderReservation.clear(reservation.record)
+        guard case .complete(_, let report) = try await FolderReservation.reopen(reservation.record) else {
+            return #expect(Bool(false), "partial")
+        }
+        #expect(report == nil)
+        #expect(target.names == ["folder"])
+    }
+
+    @Test func aPartThatIsReadAgainHasToBeWhatItWas() async throws {
+        try makeSome()
+        try make("a/one", pattern(3000))
+        let offer = try offer()
+        let hashes = try ChunkHashes(opening: spool.path.appending("hashes"))
+        func read(_ number: UInt64, _ hashes: ChunkHashes) async throws -> Bool {
+            let chunk = try await offer.reader.read(at: Int64(number - 1) * 1000, length: 1000)
+            return try hashes.agrees(number, chunk.sha256)
+        }
+        for number in [1, 2, 3, 2] as [UInt64] { #expect(try await read(number, hashes)) }
+        try make("a/one", pattern(3000, seed: 9))
+        #expect(try await read(4, hashes))
+        // Also for a later run.
+        #expect(try await !read(2, ChunkHashes(opening: spool.path.appending("hashes"))))
+        #expect(await offer.reader.firstFailure(in: 1000..<2000) == "a/one")
+        #expect(await offer.reader.firstFailure(in: offer.layout.size - 7..<offer.layout.size) == nil)
+        #expect("\(ChunkIOError.partChanged("a/one"))".hasPrefix("'a/one' changed after a part of it was sent"))
     }
 
     @Test func holesStayHoles() async throws {

@@ -69,6 +69,18 @@ private let crash = ChunkIOError.system(operation: "crash", path: "", errno: 0)
         #expect((status(of: finished.path).st_mtim.tv_sec == Int(seconds)) == isApplied)
     }
 
+    @Test(arguments: [true, false])
+    func zerosBecomeHolesWhereTheSourceHasSome(isSparse: Bool) async throws {
+        let zeros = [UInt8](repeating: 0, count: 3 << 20)
+        let bytes = pattern(5000) + zeros + pattern(100, seed: 2) + zeros + [7]
+        let attributes = FileAttributes(modificationTimeInSeconds: 1_500_000_000, isSparse: isSparse)
+        let finished = try await reserve(writing: bytes).finish(attributes, size: Int64(bytes.count))
+        #expect(contents(of: finished.path) == bytes)
+        let found = status(of: finished.path)
+        #expect((found.st_blocks * 512 < 1 << 20) == isSparse)
+        #expect(found.st_mtim.tv_sec == 1_500_000_000)
+    }
+
     @Test func wrongSizeIsNotFinished() async throws {
         let reservation = try await reserve()
         let expected = ChunkIOError.partialWrongSize(try partialPath(), expected: 5001, got: 5000)

@@ -36,7 +36,7 @@ struct BadInputTests {
         Case("send", "bob", "/etc/hostname", "--lane", "sideways", status: 2, says: "sideways"),
         Case("send", "bob", "/etc/hostname", "--timeout", "soon", status: 2, says: "soon"),
         Case("send", "bob", "/etc/hostname", "--preview", "/etc/hostname", status: 2, says: "--inline"),
-        Case("send", "#friends", "/etc/hostname", status: 2, says: "not yet"),
+        Case("send", "#friends", "/etc/hostname", status: 3, says: "no group is called"),
         Case("group", "invite", "friends", "bob", status: 3, says: "no group"),
         Case("retry", "1", status: 3, says: "there is no transfer 1"),
         Case("relay", "--metrics", "here", status: 2, says: "HOST:PORT"),
@@ -67,6 +67,15 @@ struct BadInputTests {
         Case("daemon", "--accept-from", "nobody", status: 3, says: "nobody"),
         Case("demo", "/etc/missing", status: 3, says: "/etc/missing"),
         Case("--profile", "../up", "status", status: 2, says: "../up"),
+        // And what to write instead.
+        Case("snd", "bob", "/etc/hostname", status: 2, says: "did you mean `sxfile send`?"),
+        Case("send", "bib", "/etc/hostname", status: 3, says: "did you mean 'bob'?"),
+        Case("send", "/etc/hostname", "bob", status: 3, says: "the contact comes first"),
+        Case("send", "bob", "hello there", status: 3, says: "a text is sent with -m"),
+        Case("resume", "--wait", "10", status: 2, says: "30s, 5m, 2h"),
+        Case("accept", "hostname", status: 2, says: "an id is a number"),
+        Case("contacts", "set", "bob", "accept=sometimes", status: 2, says: "accept=always, accept=ask"),
+        Case("contacts", "set", "bob", "dir=/etc/missing", status: 73, says: "dir=PATH"),
     ]
 
     @Test("the table of wrong uses")

@@ -151,7 +151,7 @@ struct ChancesTests {
         let path = try stage.makeFile("large", count: 60_000_000)
         let sending = try alice.start("send", "bob", path, "--lane", "relay")
         let offer = try await bob.newestOffer()
-        let daemon = try bob.start("daemon")
+        let daemon = try bob.start("daemon", "--limit-rate", "10M")
         try await bob.succeed("accept", offer, "--no-wait")
         try await eventually("bytes") { try await self.transferred(bob, offer) > 0 }
         try await bob.succeed("pause", offer)
@@ -194,6 +194,99 @@ struct ChancesTests {
         _ = try await bob.run("resume")
         #expect(try await bob.state("1") == "cancelled")
         #expect(try await alice.run("send", "bob", "-m", "hello", "--expires", "4s").status == 2)
+    }
+
+    @Test("an acceptance made in time counts, though its sender's relay was down when the time ran out")
+    func expiryWhileDown() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        // Her way to the relay, and nobody else's.
+        let proxy = try SOCKSServer(names: [])
+        try await alice.succeed("config", "set", "proxy", "socks5://127.0.0.1:\(proxy.port)")
+        let path = try stage.makeFile("photo.raw", count: 300_000)
+        let sending = try alice.start("send", "bob", path, "--expires", "6s", "--lane", "relay")
+        let id = try await sending.firstLine()
+        let offer = try await bob.newestOffer()
+        proxy.setBroken(true)
+        try await bob.succeed("accept", offer, "--no-wait")
+        try await eventually("the time is over") {
+            let row = try #require(try await alice.succeed("status", id, "--json").objects.first)
+            let end: String = try #require(row["expiresAt"])
+            return row["waiting"] == "relay-down" && end < Self.now()
+        }
+        #expect(try await alice.state(id) == "offered")
+        proxy.setBroken(false)
+        #expect(try await bob.run("resume", "--wait", "1h").status == 0)
+        #expect(try await sending.wait().status == 0)
+        #expect(haveSameBytes(bob.downloads + "/photo.raw", path))
+        proxy.end()
+    }
+
+    /// As the program writes times: these compare as texts.
+    private static func now() -> String {
+        var seconds = time(nil) - 2
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 40)
+        strftime(&text, 40, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    @Test("folders and pipes are withdrawn too when nobody accepts them in time")
+    func expiryOfFolders() async throws {
+        let stage = try await Stage()
+        let (alice, _) = try await stage.pair()
+        _ = try stage.makeFile("folder-file", count: 10)
+        let folder = try await alice.run("send", "bob", stage.directory + "/scratch", "--expires", "2s")
+        #expect(folder.status == 4 && folder.errors.contains("the offer was not accepted in time"))
+        let pipe = try await alice.run("send", "bob", "-", "--expires", "2s", input: "text")
+        #expect(pipe.status == 4 && pipe.errors.contains("the offer was not accepted in time"))
+    }
+
+    @Test("a folder is offered again without what was left out of it, and asked for again")
+    func folderAgain() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let root = stage.directory + "/folder"
+        mkdir(root, 0o755)
+        for name in ["one", "two.o", "odd \n name"] { try name.write(to: root + "/" + name) }
+        let first = try await alice.succeed(
+            "send", "bob", root, "--exclude", "*.o", "--exclude", "odd\n*", "--exclude", "odd *", "--name", "mine",
+            "--no-wait", "--lane", "relay"
+        ).text
+        try await bob.succeed("decline", try await bob.newestOffer())
+        _ = try await alice.run("resume")
+        let again = try await alice.succeed("retry", first, "--no-wait").text
+        let offer = try await bob.newestOffer()
+        #expect(try await bob.succeed("inbox").output.contains("1 file, 3 B\tmine"))
+        // Refused by mistake: bob asks for it, and alice's next run answers.
+        try await bob.succeed("decline", offer)
+        _ = try await alice.run("resume")
+        let asking = try await bob.succeed("retry", offer, "--no-wait").text
+        let host = try alice.start("daemon")
+        let received = try await bob.run("resume", "--wait", "1h")
+        host.signal(SIGTERM)
+        try await host.wait()
+        #expect(received.status == 0, "\(received.errors)")
+        #expect(try await bob.state(asking) == "complete")
+        #expect(Stage.list(bob.downloads + "/mine") == ["one"])
+        #expect(Stage.list(bob.downloads) == ["mine"])
+        #expect(try await alice.state(again) == "declined")
+        // Another folder under the old number is no answer.
+        let third = try await alice.offer(root, to: bob)
+        let last = try await bob.newestOffer()
+        try await bob.succeed("decline", last)
+        _ = try await alice.run("resume")
+        #expect(try await alice.state(third) == "declined")
+        try "more".write(to: root + "/one")
+        let late = try bob.start("retry", last)
+        _ = try await late.firstLine()
+        let answering = try alice.start("daemon")
+        let end = try await late.wait()
+        answering.signal(SIGTERM)
+        try await answering.wait()
+        #expect(end.status == 1 && end.errors.contains("the folder is not there any more, or has changed"))
+        #expect(Stage.list(bob.downloads) == ["mine"])
     }
 
     @Test("status shows the hash of the whole file, on both sides")

@@ -83,6 +83,21 @@ struct FolderTests {
         #expect(Stage.list(alice.profile + "/spool") == [])
     }
 
+    @Test("holes of a file that goes alone are holes at the other side", arguments: ["relay", "direct"])
+    func holes(lane: String) async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let path = try stage.makeFile("disk.img", count: 10_000)
+        truncate(path, 20 << 20)
+        let sending = try alice.start("send", "bob", path, "--lane", lane)
+        _ = try await sending.firstLine()
+        let accepted = try await bob.succeed("accept", try await bob.newestOffer()).text
+        #expect(try await sending.wait().status == 0)
+        #expect(haveSameBytes(accepted, path))
+        var status = stat()
+        #expect(stat(accepted, &status) == 0 && status.st_blocks * 512 < 1 << 20)
+    }
+
     @Test("several paths arrive in one folder")
     func severalPaths() async throws {
         let stage = try await Stage()

@@ -22,6 +22,9 @@ struct LimitRateTests {
         ).wait()
         let time = ContinuousClock.now - start
         #expect(sent.status == 0, "\(sent.errors)")
+        // However slow the line is, the sender hears how far it is.
+        let moved = try sent.objects.compactMap { $0["transferred"] as Int? }
+        #expect(moved.contains { 0 < $0 && $0 < Self.size }, "\(moved)")
         taker.signal(SIGTERM)
         try await taker.wait()
         #expect(haveSameBytes(bob.home + "/in/limited.bin", path))

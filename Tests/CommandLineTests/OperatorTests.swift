@@ -52,17 +52,35 @@ struct OperatorTests {
         let refused = try await alice.run("invite", "--as", "carol")
         #expect(refused.status == 1)
         #expect(refused.errors.contains("makes no more queues now"))
+        #expect(refused.errors.contains("try again later, or with another relay"))
+        #expect(try await alice.succeed("contacts").lines == ["bob\tconnected"])
         try await alice.succeed("send", "bob", "-m", "still here")
         _ = try await bob.run("resume")
         #expect(try await bob.succeed("inbox").output.contains("still here"))
         let metrics = try page(port, "/metrics")
         #expect(try value("sxfile_relay_draining", in: metrics) == 1)
-        #expect(try value("sxfile_relay_refusals_total{reason=\"draining\"}", in: metrics) == 1)
+        #expect(try value("sxfile_relay_refusals_total{reason=\"draining\"}", in: metrics) >= 1)
+        // A file's offer needs a queue: it waits, and says for what.
+        let path = try stage.makeFile("patient", count: 100_000)
+        let sending = try alice.start("send", "bob", path, "--lane", "relay")
+        let id = try await sending.firstLine()
+        try await eventually("it waits") {
+            let row = try #require(try await alice.succeed("status", id, "--json").objects.first)
+            return row["waiting"] == "relay-busy" && !row.isNull("retryAt")
+        }
+        #expect(
+            try await alice.succeed("status", id).output.contains(
+                "\toffered\t0% of 97.7 KiB\trelay takes no new queues, "))
         // What a signal said ends with the process.
         stage.relay?.signal(SIGTERM)
         #expect(try await stage.relay?.wait().status == 0)
         try await stage.startRelay()
-        #expect(try await alice.run("invite", "--as", "dora").status == 0)
+        try await eventually("the engine at work is there too") {
+            try await alice.run("invite", "--as", "dora").status == 0
+        }
+        let offer = try await bob.newestOffer()
+        #expect(haveSameBytes(try await bob.succeed("accept", offer).text, path))
+        #expect(try await sending.wait().status == 0)
     }
 
     @Test("the settings file is read again, and a bad one changes nothing")

@@ -86,6 +86,40 @@ struct ProxyTests {
         #expect(try await bob.state(id) == "offered")
     }
 
+    @Test("a command with a proxy leaves nothing to an engine that goes straight")
+    func otherEngine() async throws {
+        let stage = try await Stage()
+        let (alice, bob) = try await stage.pair()
+        let proxy = try SOCKSServer(names: [], user: "u", password: "p")
+        let address = "socks5://u:p@127.0.0.1:\(proxy.port)"
+        let path = try stage.makeFile("secret", count: 1000)
+        let daemon = try alice.start("daemon", "-v")
+        try await eventually("the daemon is connected") { daemon.errors.contains("connected to a relay") }
+        for words in [["send", "bob", path], ["invite"], ["resume"], ["send", "bob", "-m", "hello"]] {
+            let child = try stage.start(words, home: "alice", environment: ["SXFILE_PROXY=\(address)"])
+            let result = try await child.wait()
+            #expect(result.status == 1, "\(words)")
+            #expect(result.errors.contains("does not go by the proxy of SXFILE_PROXY: nothing was done"))
+        }
+        #expect(try await alice.succeed("status", "--all").output.isEmpty)
+        #expect(try await alice.succeed("contacts").lines.count == 1)
+        #expect(proxy.requests.isEmpty)
+        // Looking gives nothing away.
+        #expect(try await alice.run("status", environment: ["SXFILE_PROXY=\(address)"]).status == 0)
+        daemon.signal(SIGTERM)
+        try await daemon.wait()
+        // One that uses the same proxy does the work.
+        let same = try alice.start("daemon", "-v", environment: ["SXFILE_PROXY=\(address)"])
+        try await eventually("it is connected") { same.errors.contains("connected to a relay") }
+        let sent = try await alice.run(
+            "send", "bob", path, "--no-wait", environment: ["SXFILE_PROXY=\(address)"])
+        #expect(sent.status == 0, "\(sent.errors)")
+        #expect(!proxy.requests.isEmpty)
+        same.signal(SIGTERM)
+        try await same.wait()
+        _ = bob
+    }
+
     @Test("what is wrong with a proxy is said, and nothing goes round it")
     func failures() async throws {
         let stage = try await Stage()

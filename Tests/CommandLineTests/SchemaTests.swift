@@ -48,7 +48,7 @@ struct SchemaTests {
         "id": .number, "direction": .word(["send", "receive"]), "peer": .text, "group": .optionalText, "name": .text,
         "size": .optionalNumber, "transferred": .number, "files": .number, "filesDone": .number,
         "state": .word(["offered", "accepted", "active", "sent", "complete", "declined", "cancelled", "failed"]),
-        "waiting": .optionalWord(["peer", "relay-full", "relay-down", "space", "paused"]),
+        "waiting": .optionalWord(["peer", "relay-full", "relay-down", "relay-busy", "space", "paused"]),
         "lane": .optionalWord(["relay", "direct"]), "path": .optionalText, "bytesPerSecond": .optionalNumber,
         "reason": .optionalText, "by": .optionalWord(["me", "peer"]), "members": .members, "sha256": .optionalText,
         "retryAt": .optionalText, "retryOf": .optionalNumber, "expiresAt": .optionalText, "createdAt": .text,

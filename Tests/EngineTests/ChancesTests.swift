@@ -64,8 +64,8 @@ import Testing
             #expect(try FileManager.default.contentsOfDirectory(atPath: bob.files.path).isEmpty)
             // The sender's own user may offer what lies there now.
             let first = try #require(try alice.profile.transfers(.all).first)
-            let fresh = try alice.profile.requestRetry(sending: first.id)
-            #expect(fresh.size == 100)
+            let fresh = try #require(try alice.profile.requestRetry(sending: first.id).transfer)
+            #expect(try alice.profile.transfer(id: fresh)?.size == 100)
             try await alice.resume()
             try await bob.resume()
             #expect(try bob.profile.transfers(.inbox).map(\.size) == [100])
@@ -84,11 +84,11 @@ import Testing
             #expect(end?.endedBy == .peer)
             #expect(try alice.profile.transfers(.all).count == 1)
             // By the sender's word it comes again.
-            let fresh = try alice.profile.requestRetry(sending: sent)
+            let fresh = try #require(try alice.profile.requestRetry(sending: sent).transfer)
             try await alice.resume()
             try await bob.resume()
             #expect(try bob.profile.transfers(.inbox).count == 1)
-            #expect(try alice.profile.requestRetry(sending: sent).id == fresh.id)
+            #expect(try alice.profile.requestRetry(sending: sent).transfer == fresh)
         }
     }
 
@@ -101,7 +101,7 @@ import Testing
             let again = try await bob.profile.requestRetry(receiving: offer, into: bob.files.path)
             // The sender repeats it by itself, with other contents, before it hears the question.
             _ = try alice.write("a.bin", noise(300, seed: 9))
-            _ = try alice.profile.requestRetry(sending: sent)
+            _ = try #require(try alice.profile.requestRetry(sending: sent).transfer)
             try await alice.resume()
             try await bob.resume()
             #expect(try bob.profile.transfer(id: again.id)?.state == .failed)

@@ -257,7 +257,8 @@ extension User {
                 try profile.transfer(id: id)?.isFinished == true ? true : nil
             }
             #expect(try await bobs == Data(bytes))
-            let again = try circle.owner.profile.requestRetry(sending: id)
+            let repeated = try #require(try circle.owner.profile.requestRetry(sending: id).transfer)
+            let again = try #require(try circle.owner.profile.transfer(id: repeated))
             #expect(again.retryOf == id)
             #expect(again.members.map(\.member) == ["carol", "dave"])
             // Asked twice, it is done once.

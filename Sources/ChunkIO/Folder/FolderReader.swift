@@ -102,6 +102,13 @@ public final class FolderReader: ChunkSource {
         }
     }
 
+    /// The first file with a bad verdict that has bytes in this range of the stream.
+    public func firstFailure(in range: Range<UInt64>) async -> String? {
+        await withCheckedContinuation { continuation in
+            worker.run { [state] in continuation.resume(returning: state.firstFailure(in: range)) }
+        }
+    }
+
     /// The files with a bad verdict: how many, and the first of them.
     public func failures(atMost limit: Int) async throws(ChunkIOError) -> (count: UInt64, first: [FolderScan.Omission])
     {
@@ -244,6 +251,24 @@ private final class FolderReading: @unchecked Sendable {
         try verdicts.write([verdict.rawValue], at: Int64(span.ordinal))
         // Before any of it is sent: a verdict that a power cut takes back would call a torn file good.
         guard fdatasync(verdicts.descriptor) == 0 else { throw verdicts.failure(errno, "sync") }
+    }
+
+    func firstFailure(in range: Range<UInt64>) -> String? {
+        do throws(ChunkIOError) {
+            for case .content(let part) in layout.parts(of: range) {
+                var place = part.lowerBound
+                while place < part.upperBound {
+                    let span = try manifest.span(at: place)
+                    if try verdicts.read(1, at: Int64(span.ordinal)) != [FileVerdict.good.rawValue] {
+                        return String(decoding: span.entry.path, as: UTF8.self)
+                    }
+                    place = span.end
+                }
+            }
+            return nil
+        } catch {
+            return nil
+        }
     }
 
     func failures(atMost limit: Int) -> Result<(UInt64, [FolderScan.Omission]), ChunkIOError> {

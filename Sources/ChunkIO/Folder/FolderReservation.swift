@@ -17,11 +17,14 @@ public struct FolderReservation: Sendable {
     public enum Reopened: Sendable {
         /// Go on writing.
         case partial(FolderReservation)
-        /// The crash came after the folder was put into place: it is complete, under this path.
-        case complete(FilePath)
+        /// The crash came after the folder was put into place: it is complete, under this path. What was to be told of it is
+        /// there until `clear`.
+        case complete(FilePath, FolderReport?)
     }
 
     static let treeName = FileName(checked: Array("tree".utf8))
+
+    static let reportName = FileName(checked: Array("report".utf8))
 
     /// Opens the partial again, or finds that it was put into place already.
     /// - Throws: `directoryMissing`, `directoryChanged`, `partialMissing`, `partialReplaced`.
@@ -29,6 +32,7 @@ public struct FolderReservation: Sendable {
         _ record: FolderRecord, service: IOService = .shared
     ) async throws(ChunkIOError) -> Reopened {
         let directory = try record.open(service)
+        var report: FolderReport?
         if let status = try directory.status(of: record.partialName) {
             guard record.isPartial(status) else {
                 throw .partialReplaced(directory.path(of: record.partialName))
@@ -41,16 +45,22 @@ public struct FolderReservation: Sendable {
                         FolderReservation(record: record, directory: directory, partial: partial, tree: tree))
                 }
                 throw .partialReplaced(directory.path(of: record.partialName))
-            case .failure(let error) where error.code == ENOENT: break
+            case .failure(let error) where error.code == ENOENT: report = FolderReport(in: partial)
             case .failure(let error): throw directory.failure(error.code, "open", record.partialName)
             }
         }
         guard let name = try finishedName(record, in: directory) else {
             throw .partialMissing(directory.path(of: record.partialName))
         }
-        try FolderRemoval.remove(record.partialName, in: directory)
         try await directory.file.sync(dataOnly: false)
-        return .complete(directory.path(of: name))
+        return .complete(directory.path(of: name), report)
+    }
+
+    /// Removes the hidden directory once the folder is under its name and what was to be told of it is stored elsewhere.
+    public static func clear(_ record: FolderRecord, service: IOService = .shared) throws(ChunkIOError) {
+        let directory = try record.open(service)
+        guard let status = try directory.status(of: record.partialName), record.isPartial(status) else { return }
+        try FolderRemoval.remove(record.partialName, in: directory)
     }
 
     private static func finishedName(

@@ -164,7 +164,7 @@ final class FolderTree {
         var position = 0
         while position < bytes.count {
             let end = min(bytes.count, position + block - Int(offset + UInt64(position)) % block)
-            if Self.isZero(UnsafeRawBufferPointer(rebasing: bytes[position..<end])) {
+            if HolePuncher.isZero(UnsafeRawBufferPointer(rebasing: bytes[position..<end])) {
                 if start < position {
                     try handle.write(
                         UnsafeRawBufferPointer(rebasing: bytes[start..<position]), at: Int64(offset) + Int64(start))
@@ -176,11 +176,6 @@ final class FolderTree {
         if start < bytes.count {
             try handle.write(UnsafeRawBufferPointer(rebasing: bytes[start...]), at: Int64(offset) + Int64(start))
         }
-    }
-
-    private static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.first == 0, let start = bytes.baseAddress else { return bytes.isEmpty }
-        return bytes.count == 1 || memcmp(start, start + 1, bytes.count - 1) == 0
     }
 
     // MARK: - Finishing

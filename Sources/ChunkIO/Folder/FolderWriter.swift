@@ -1,4 +1,5 @@
 import CLiburing
+import Glibc
 import Guarding
 import Primitives
 public import TransferCore
@@ -15,6 +16,28 @@ public struct FolderReport: Sendable, Equatable {
 
     /// Nothing to tell.
     public init() {}
+
+    /// What `write` left in a hidden directory; nil if there is nothing.
+    init?(in partial: Handle) {
+        guard case .success(let file) = partial.open(FolderReservation.reportName.bytes, flags: O_RDONLY),
+            case .success(let status) = file.status(), status.size <= Self.longest,
+            let bytes = try? file.read(Int(status.size), at: 0)
+        else { return nil }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        guard let first = lines.first, let count = UInt64(String(decoding: first, as: UTF8.self)) else { return nil }
+        missing = count
+        notes = lines.dropFirst().dropLast().compactMap { line in
+            unescaped(Substring(decoding: line, as: UTF8.self)).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// Keeps it beside the folder, so that it outlives a crash between the folder's new name and its row.
+    func write(to file: Handle) throws(ChunkIOError) {
+        let lines = ["\(missing)"] + notes.map { escaped(Array($0.utf8)) }
+        try file.write(Array((lines.joined(separator: "\n") + "\n").utf8), at: 0)
+    }
+
+    private static let longest: Int64 = 4 << 20
 }
 
 /// Takes in the stream of a folder, in any order, on a thread of its own.
@@ -98,7 +121,7 @@ public final class FolderWriter: ChunkSink, ChunkDestination {
     }
 
     /// Gives everything its mode and time, makes the links, syncs, and puts the folder under its name; never over anything
-    /// but the empty directory that kept the name. `mode` and time of `attributes` are the folder's own.
+    /// but the empty directory that kept the name. The hidden directory stays until `clear`. `mode` and time of `attributes` are the folder's own.
     public func finish(_ attributes: FileAttributes, size: Int64?) async throws(ChunkIOError) -> FinishedFile {
         let result: Result<FileName, ChunkIOError> = await withCheckedContinuation { continuation in
             worker.run { [state] in continuation.resume(returning: state.finish(attributes)) }
@@ -107,6 +130,16 @@ public final class FolderWriter: ChunkSink, ChunkDestination {
         let name = try result.get()
         try await directory.file.sync(dataOnly: false)
         return FinishedFile(path: directory.path(of: name), hasOtherName: name != reservation.record.finalName)
+    }
+
+    /// Removes the hidden directory: what `report` says is stored elsewhere.
+    public func clear() async {
+        await withCheckedContinuation { continuation in
+            worker.run { [reservation] in
+                try? FolderReservation.clear(reservation.record)
+                continuation.resume()
+            }
+        }
     }
 
     /// What did not come as it was; once the folder is complete.

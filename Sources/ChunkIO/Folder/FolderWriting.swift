@@ -222,6 +222,8 @@ final class FolderWriting: @unchecked Sendable {
             }
             report = FolderReport()
             try settle(manifest, verdicts, attributes)
+            try report.write(
+                to: Self.opened(FolderReservation.reportName, O_WRONLY | O_CREAT | O_TRUNC, reservation))
             tree.close()
             let root = reservation.tree
             if let seconds = attributes.modificationTimeInSeconds,
@@ -235,7 +237,6 @@ final class FolderWriting: @unchecked Sendable {
             // Only now: a directory that its owner may not write cannot be moved.
             _ = fchmod(root.descriptor, directoryMode(attributes.mode ?? 0o777, currentFileModeMask()) | 0o700)
             phase = .finished(name)
-            try? FolderRemoval.remove(reservation.record.partialName, in: reservation.directory)
             return .success(name)
         } catch {
             return .failure(error)

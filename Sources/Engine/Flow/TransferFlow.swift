@@ -56,6 +56,8 @@ struct TransferFacts: Sendable {
     var isMemberGone = false
     /// Whether everything that the other side has said on the file connection was read in this run.
     var isQueueRead = false
+    /// Whether relays make no queue for the file connection now.
+    var isQueueRefused = false
 
     var next: TransferStep { transfer.isPaused && !transfer.state.isEnded ? held(step) : step }
 
@@ -115,7 +117,7 @@ struct TransferFacts: Sendable {
         if isMemberGone { return .fail }
         switch connection {
         case nil, .failed, .deleting: return .fail
-        case .creating: return .wait(.peer)
+        case .creating: return .wait(isQueueRefused ? .relayBusy : .peer)
         case .offered, .confirmed, .allowing, .connected, .joining, .joined, .greeting: break
         }
         guard transfer.offerMessage == nil, !isOfferQueued else { return .wait(.peer) }
@@ -143,7 +145,8 @@ struct TransferFacts: Sendable {
         // A sent file whose last word did not come in time has let its connection go.
         case nil: transfer.state == .sent ? .wait(nil) : .fail
         case .failed, .deleting: .fail
-        case .creating, .offered, .confirmed, .allowing, .joining, .joined, .greeting: .wait(.peer)
+        case .creating, .joining: .wait(isQueueRefused ? .relayBusy : .peer)
+        case .offered, .confirmed, .allowing, .joined, .greeting: .wait(.peer)
         }
     }
 

@@ -21,12 +21,14 @@ public struct Folder: Equatable, Sendable {
     var mayExecute: Bool
     /// Send: name in the manifest and path of each, percent-encoded.
     var sources: String
+    /// Send: what was left out, as it is stored; nil if that is not known.
+    var excluded: String?
 
     /// Columns for a row of transfers, all with names of their own.
     static let columns = """
         folders.files, folders.filesDone, folders.directories, folders.links, folders.contentBytes, folders.hiddenEntries,
         folders.executableFiles, folders.listLength, folders.listHash, folders.sources, folders.mayExecute,
-        folders.missing, folders.notes
+        folders.missing, folders.notes, folders.excluded
         """
 
     init?(_ row: Row) {
@@ -49,26 +51,29 @@ public struct Folder: Equatable, Sendable {
         self.hash = hash
         mayExecute = row["mayExecute"]
         sources = row["sources"]
+        excluded = row["excluded"]
     }
 
     private static func count(_ row: Row, _ column: String) -> UInt64 {
         UInt64(max(row[column] as Int64? ?? 0, 0))
     }
 
-    static func insert(_ db: GRDB.Database, transfer: Int64, _ offered: OfferedFolder, sources: String = "") throws {
+    static func insert(
+        _ db: GRDB.Database, transfer: Int64, _ offered: OfferedFolder, sources: String = "", excluded: String? = nil
+    ) throws {
         let totals = offered.totals
         let first = offered.first.flatMap(\.line)
         try db.execute(
             sql: """
                 INSERT INTO folders (transfer, files, directories, links, contentBytes, hiddenEntries, executableFiles,
-                    listLength, listHash, firstEntries, sources)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    listLength, listHash, firstEntries, sources, excluded)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 transfer, Int64(clamping: totals.files), Int64(clamping: totals.directories),
                 Int64(clamping: totals.links), Int64(clamping: totals.bytes), Int64(clamping: totals.hidden),
                 Int64(clamping: totals.executable), Int64(clamping: offered.layout.manifest), blob(offered.hash),
-                blob(first), sources,
+                blob(first), sources, excluded,
             ])
     }
 
@@ -106,6 +111,21 @@ public struct Folder: Equatable, Sendable {
         }
     }
 
+    /// What the user asked for; nil if what was left out is not known.
+    var request: FolderRequest? {
+        guard let excluded else { return nil }
+        return FolderRequest(
+            paths: folderSources.map(\.path.string),
+            excluded: excluded.split(separator: "\n").compactMap { line in
+                ManifestEntry.decoded(line.utf8).map { String(decoding: $0, as: UTF8.self) }
+            })
+    }
+
+    /// Patterns as they are stored.
+    static func text(excluded patterns: [String]) -> String {
+        patterns.map { String(decoding: ManifestEntry.encoded(Array($0.utf8)), as: UTF8.self) }.joined(separator: "\n")
+    }
+
     /// `folderSources` as it is stored.
     static func text(_ sources: [FolderSource]) -> String {
         sources.map { source in
@@ -125,5 +145,6 @@ extension Profile {
     var spool: FilePath { directory.appending("spool") }
 
     func manifestPath(_ id: Int64) -> FilePath { spool.appending("\(id).list") }
+    func hashesPath(_ id: Int64) -> FilePath { spool.appending("\(id).hashes") }
     func verdictsPath(_ id: Int64) -> FilePath { spool.appending("\(id).verdicts") }
 }

@@ -144,8 +144,13 @@ extension Profile {
         return FolderLook(source.name, try source.scan(visit: visit))
     }
 
+    /// - Parameters:
+    ///   - old: the transfer that it repeats.
+    ///   - hash: what the manifest's hash has to be; `unreadable` if the folder has changed.
+    ///   - expiresAt: when it is withdrawn, in Unix seconds, whatever `request` says.
     func requestSend(
-        _ folder: FolderRequest, _ request: SendRequest
+        _ folder: FolderRequest, _ request: SendRequest, repeating old: Transfer? = nil, expecting hash: [UInt8]? = nil,
+        expiresAt: Int64? = nil
     ) throws(EngineError) -> SendReceipt {
         guard request.isInline != true, request.preview == nil else {
             throw .usage("--inline is for a single small file")
@@ -155,12 +160,19 @@ extension Profile {
         _ = try read { db in try Recipient(db, request.contact) }
         let (scan, manifest) = try prepare(source)
         do {
+            if let hash, hash != scan.hash { throw EngineError.unreadable(source.path, "it has changed") }
             let layout = try FolderLayout(
                 manifest: scan.length, content: scan.totals.bytes, files: scan.totals.files)
             let offered = OfferedFolder(layout: layout, hash: scan.hash, totals: scan.totals, first: scan.first)
             return try write { db in
                 let recipient = try Recipient(db, request.contact)
                 var receipt = SendReceipt()
+                receipt.look = FolderLook(request.name ?? source.name, scan)
+                if let old, let open = try Self.openRetry(db, of: old.id) {
+                    unlink(manifest.string)
+                    receipt.transfer = open.id
+                    return receipt
+                }
                 receipt.message = try recipient.insertText(db, request.text)
                 let transfer = try recipient.insertOffer(
                     db, name: request.name ?? source.name, size: layout.size
@@ -170,19 +182,41 @@ extension Profile {
                     transfer.modifiedAt = source.modifiedAt
                     transfer.message = receipt.message
                     transfer.laneWish = request.lane
+                    transfer.retryOf = old?.id
+                    transfer.expiresAt = expiresAt ?? request.expiresAt
                 }
                 let sources = Folder.text(source.sources)
-                try Folder.insert(db, transfer: transfer.id, offered, sources: sources)
-                for part in transfer.members { try Folder.insert(db, transfer: part.id, offered, sources: sources) }
+                let excluded = Folder.text(excluded: folder.excluded)
+                for id in [transfer.id] + transfer.members.map(\.id) {
+                    try Folder.insert(db, transfer: id, offered, sources: sources, excluded: excluded)
+                }
                 try self.keep(manifest, for: transfer.id)
                 receipt.transfer = transfer.id
-                receipt.look = FolderLook(request.name ?? source.name, scan)
                 return receipt
             }
         } catch {
             unlink(manifest.string)
             throw error as? EngineError ?? .system("\(error)")
         }
+    }
+
+    /// Offers a folder again, without what was left out of it then.
+    /// - Throws: `usage` if that is not known, what `requestSend` throws.
+    func requestRetry(
+        of old: Transfer, _ folder: Folder, expecting hash: [UInt8]? = nil, expiresAt: Int64? = nil
+    ) throws(EngineError) -> SendReceipt {
+        guard !old.isToGroup, old.parent == nil else {
+            throw .usage("transfer \(old.id) is a folder that went to a group: send it again with `sxfile send`")
+        }
+        guard let again = folder.request else {
+            throw .usage(
+                "transfer \(old.id) was made by an earlier version, which kept no --exclude: send the folder again with "
+                    + "`sxfile send`")
+        }
+        var request = SendRequest(contact: old.peer)
+        request.name = old.name
+        request.lane = old.laneWish
+        return try requestSend(again, request, repeating: old, expecting: hash, expiresAt: expiresAt)
     }
 
     /// Writes the manifest of a folder into the profile, under a name that no transfer has yet.

@@ -86,6 +86,7 @@ extension Profile {
         let name = request.name ?? "stdin"
         if name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) { throw .usage("a name has 1 to 255 bytes") }
         if request.isInline == true { throw .usage("--inline is for a single small file") }
+        try checkLane(request.lane)
         try makeSpool()
         let path = spool.appending("new-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).data")
         let writer: SpoolWriter
@@ -98,6 +99,7 @@ extension Profile {
                     transfer.sourceIdentity = SourceStream.coming.text
                     transfer.message = message
                     transfer.laneWish = request.lane
+                    transfer.expiresAt = request.expiresAt
                 }
                 guard Glibc.rename(path.string, self.streamPath(transfer.id).string) == 0 else {
                     throw EngineError.system("\(path) cannot be renamed: \(Errno(rawValue: errno))")

@@ -24,6 +24,7 @@ struct EngineLock: ~Copyable, Sendable {
             if error == EWOULDBLOCK { return nil }
             throw .system("\(path) cannot be locked: \(Errno(rawValue: error))")
         }
+        ftruncate(descriptor, 0)
         removeLeftovers(path.removingLastComponent())
         return EngineLock(descriptor: descriptor)
     }
@@ -47,6 +48,26 @@ struct EngineLock: ~Copyable, Sendable {
         defer { close(descriptor) }
         // A shared lock only looks; it goes with the descriptor.
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
+    /// Says in the lock's file how the engine that holds it reaches relays: nobody reads more than `statement` does.
+    static func state(_ text: String, at path: FilePath) {
+        let descriptor = open(path.string, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        _ = pwrite(descriptor, bytes, bytes.count, 0)
+    }
+
+    /// What the engine said that holds the lock; empty if it has not said anything yet, nil if none holds it.
+    static func statement(_ path: FilePath) -> String? {
+        guard isHeld(path) else { return nil }
+        let descriptor = open(path.string, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
     }
 
     private init(descriptor: Int32) { self.descriptor = descriptor }

@@ -94,6 +94,9 @@ public enum Setting: String, Sendable, CaseIterable {
         self == .proxy ? SOCKSProxy(text)?.withoutPassword ?? text : text
     }
 
+    /// The program that a value of `hook` names.
+    public static func hookProgram(_ text: String) -> String? { (try? HookCommand(text))?.words.first }
+
     // MARK: - In the file
 
     /// The text of a value in the file, or nil for one of the wrong kind.

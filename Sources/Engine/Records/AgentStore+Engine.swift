@@ -42,6 +42,13 @@ extension AgentStore {
                 db, sql: "SELECT server FROM queues WHERE connection = ?", arguments: [connection.rawValue]))
     }
 
+    /// The connections whose own queue is on this relay.
+    static func receiving(_ db: GRDB.Database, at relay: RelayName) throws -> Set<ConnectionID> {
+        let queues = try Row.fetchAll(db, sql: "SELECT connection, server FROM queues WHERE direction = 'receive'")
+        return Set(
+            queues.filter { RelayName($0["server"]) == relay }.map { ConnectionID(rawValue: $0["connection"]) })
+    }
+
     /// Messages of the connection that were not handled yet.
     static func inbound(_ db: GRDB.Database, _ connection: ConnectionID) throws -> [(id: Int64, body: [UInt8])] {
         try Row.fetchAll(

@@ -73,7 +73,7 @@ extension Transfer {
     /// What all of those wait for who are not done; nil while one of them moves.
     private static func waiting(_ open: [Transfer]) -> Waiting? {
         if open.contains(where: { $0.waiting == nil }) { return nil }
-        let order: [Waiting] = [.relayDown, .relayFull, .space, .peer, .paused]
+        let order: [Waiting] = [.relayDown, .relayBusy, .relayFull, .space, .peer, .paused]
         return order.first { waiting in open.contains { $0.waiting == waiting } }
     }
 
@@ -205,6 +205,6 @@ extension Transfer {
         return OfferedFile(
             name: name, size: size, invitation: link, chunkSize: chunkSize, mode: mode, modifiedAt: modifiedAt,
             isFolder: folder != nil, folder: folder, expiresAt: expiresAt,
-            retries: try retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef })
+            retries: try retryOf.flatMap { try Transfer.fetch(db, id: $0)?.offerRef }, isSparse: isSparse)
     }
 }

@@ -46,6 +46,8 @@ public enum Waiting: String, Sendable, CaseIterable {
     case relayFull = "relay-full"
     /// A relay that does not answer.
     case relayDown = "relay-down"
+    /// A relay that makes no new queues now.
+    case relayBusy = "relay-busy"
     /// Room at the destination.
     case space
     /// The user, who has paused it.
@@ -102,6 +104,8 @@ public struct Transfer: Equatable, Sendable, Identifiable {
     public var endedBy: Side?
     /// The text that came with it: a message's id.
     public var message: Int64?
+    /// Whether the source has holes.
+    var isSparse = false
     /// Permissions of the source, `& 0777`.
     public var mode: UInt32?
     /// Modification time of the source in Unix seconds.
@@ -214,6 +218,7 @@ extension Transfer {
         retryAt = row["retryAt"]
         isAskedAgain = row["askedAgain"]
         digest = row["digest"]
+        isSparse = row["sparse"]
         isHookDue = row["hookDue"]
         createdAt = row["createdAt"]
         updatedAt = row["updatedAt"]
@@ -285,12 +290,12 @@ extension Transfer {
     func insert(_ db: GRDB.Database) throws {
         try db.execute(
             sql: """
-                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, laneWish, parent, groupId, state,
-                    createdAt, updatedAt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO transfers (id, direction, contact, inline, part, name, chunkSize, laneWish, parent, groupId, sparse,
+                    state, createdAt, updatedAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id, direction.rawValue, contact, isInline, part, name, chunkSize, laneWish, parent, groupID,
+                id, direction.rawValue, contact, isInline, part, name, chunkSize, laneWish, parent, groupID, isSparse,
                 state.rawValue, createdAt, updatedAt,
             ])
         try update(db, now: updatedAt)
@@ -336,6 +341,11 @@ extension Transfer {
         try db.executeOften(
             "UPDATE transfers SET checkpoint = ?, bootId = ?, transferred = ? WHERE id = ?",
             [blob(checkpoint), bootID, Int64(clamping: transferred), id])
+    }
+
+    /// When a relay is tried next.
+    static func setRetry(_ db: GRDB.Database, id: Int64, at time: Int64) throws {
+        try db.execute(sql: "UPDATE transfers SET retryAt = ? WHERE id = ?", arguments: [time, id])
     }
 
     static func setWaiting(_ db: GRDB.Database, id: Int64, _ waiting: Waiting?) throws {

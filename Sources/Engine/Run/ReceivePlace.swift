@@ -6,8 +6,8 @@ extension ReceiveRunner {
     /// Where the bytes go.
     enum Place {
         case partial(any ChunkDestination, any ChunkSink)
-        /// A crash came after the file was put into place.
-        case complete(String)
+        /// A crash came after the file was put into place; what was to be told of a folder.
+        case complete(String, FolderReport?)
 
         /// What the bytes go to, if that is a folder.
         var folder: FolderWriter? {
@@ -21,7 +21,7 @@ extension ReceiveRunner {
                 switch try await Reservation.reopen(try ReservationRecord(text: text)) {
                 case .partial(let reservation):
                     self = .partial(reservation, reservation.writer(size: transfer.size.map(Int64.init(clamping:))))
-                case .complete(let path): self = .complete(path.string)
+                case .complete(let path): self = .complete(path.string, nil)
                 }
                 return
             }
@@ -30,7 +30,7 @@ extension ReceiveRunner {
                 let writer = try FolderWriter(
                     reservation, layout: folder.layout, manifestHash: folder.hash, totals: folder.totals)
                 self = .partial(writer, writer)
-            case .complete(let path): self = .complete(path.string)
+            case .complete(let path, let report): self = .complete(path.string, report)
             }
         }
     }

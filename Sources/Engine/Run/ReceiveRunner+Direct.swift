@@ -37,6 +37,12 @@ struct DirectIntake: Sendable {
         bytesSinceAcknowledged = 0
         return true
     }
+
+    /// Whether anything was written since: on a slow line the sender is told now and then how far it is.
+    mutating func isOwed() -> Bool {
+        defer { bytesSinceAcknowledged = 0 }
+        return bytesSinceAcknowledged > 0
+    }
 }
 
 /// The direct lane, from the recipient's side.
@@ -90,6 +96,11 @@ extension ReceiveRunner: DirectRunner {
         let wasUp = port.isUp
         port.close()
         if wasUp { await apply(machine.handle(.directBroke)) }
+    }
+
+    func acknowledgeSlowly() async {
+        guard port.isUp, direct.isOwed() else { return }
+        await acknowledge()
     }
 
     private func acknowledge() async {

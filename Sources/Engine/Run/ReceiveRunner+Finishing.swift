@@ -35,7 +35,7 @@ extension ReceiveRunner {
         defer { isOnDisk = false }
         let attributes = FileAttributes(
             mode: transfer.mode, mayBeExecutable: transfer.folder?.mayExecute ?? true,
-            modificationTimeInSeconds: transfer.modifiedAt)
+            modificationTimeInSeconds: transfer.modifiedAt, isSparse: transfer.isSparse)
         do {
             let file = try await reservation.finish(attributes, size: Int64(clamping: mark.size))
             finalPath = file.path.string
@@ -55,11 +55,22 @@ extension ReceiveRunner {
     /// What of a folder did not come as it was.
     private func storeReport() async {
         guard let folder = place.folder else { return }
-        let report = await folder.report()
+        // Where it could not be stored, it is in the hidden directory.
+        if store(await folder.report()) { await folder.clear() }
+    }
+
+    @discardableResult
+    func store(_ report: FolderReport) -> Bool {
         let (id, files) = (transfer.id, transfer.folder?.totals.files ?? 0)
-        _ = try? context.profile.write { db in
-            try Folder.setDone(db, transfer: id, files - min(files, report.missing))
-            try Folder.setReport(db, transfer: id, missing: report.missing, notes: report.notes)
+        do throws(EngineError) {
+            try context.profile.write { db in
+                try Folder.setDone(db, transfer: id, files - min(files, report.missing))
+                try Folder.setReport(db, transfer: id, missing: report.missing, notes: report.notes)
+            }
+            return true
+        } catch {
+            context.logger.error("the report of transfer \(id) could not be stored: \(error)")
+            return false
         }
     }
 

@@ -98,8 +98,10 @@ actor ReceiveRunner: TransferRunner {
     var isHeldUp: Bool { isHolding || !unacknowledged.isEmpty || !held.isEmpty }
 
     func run() async {
-        if case .complete(let path) = place {
+        if case .complete(let path, let report) = place {
             finalPath = path
+            if let report { store(report) }
+            if let record = try? FolderRecord(text: transfer.destination ?? "") { try? FolderReservation.clear(record) }
             return await apply(machine.handle(.finished))
         }
         if !isHeld { await begin() }
@@ -145,7 +147,10 @@ actor ReceiveRunner: TransferRunner {
             // Who copies it to standard output reads the row.
             if isPiped, machine.bytesWritten != storedBytes { await store() }
             await acknowledgeAgain()
-            if machine.state == .active, !isHeld { await progress() }
+            if machine.state == .active, !isHeld {
+                await acknowledgeSlowly()
+                await progress()
+            }
             guard isWithoutSpace, !isHeld else { return }
             await lookForRoom()
             await apply(machine.handle(.resumed))
@@ -308,7 +313,8 @@ actor ReceiveRunner: TransferRunner {
         switch error {
         case .queueGone: failure = .queueGone
         case .ratchet(let what): failure = .messageIntegrity(what)
-        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
+        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .relayBusy, .linkUsed, .badLink,
+            .peer,
             .noConnection, .messageTooLong, .storage, .stopped, .withdrawn:
             failure = .other(error.description)
         }

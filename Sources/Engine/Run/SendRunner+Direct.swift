@@ -100,6 +100,7 @@ extension SendRunner: DirectRunner {
             }
             place = ready
             chunk = try await source.reader.read(at: Int64(place.offset), length: place.length, into: pool)
+            try await check(place, chunk.sha256)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))

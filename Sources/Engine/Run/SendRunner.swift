@@ -137,6 +137,7 @@ actor SendRunner: TransferRunner {
             }
             place = ready
             chunk = try await source.reader.read(at: Int64(place.offset), length: place.length)
+            try await check(place, chunk.sha256)
         } catch {
             isReading = false
             return await fail(.source("\(error)"))
@@ -193,7 +194,7 @@ actor SendRunner: TransferRunner {
         // Goes on when the relay is back.
         case .relayUnreachable, .relayIdentity, .relayIncompatible: isBlocked = true
         case .storage: block(error)
-        case .relayRefused, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong:
+        case .relayRefused, .relayBusy, .linkUsed, .badLink, .ratchet, .peer, .messageTooLong:
             await fail(.other(error.description))
         }
     }
@@ -297,7 +298,8 @@ actor SendRunner: TransferRunner {
         switch error {
         case .queueGone: await apply(machine.handle(.failed(.queueGone)))
         case .ratchet(let what): await fail(.messageIntegrity(what))
-        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .linkUsed, .badLink, .peer,
+        case .relayUnreachable, .relayIdentity, .relayIncompatible, .relayRefused, .relayBusy, .linkUsed, .badLink,
+            .peer,
             .noConnection, .messageTooLong, .storage, .stopped, .withdrawn:
             await fail(.other(error.description))
         }

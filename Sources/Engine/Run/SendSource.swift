@@ -8,6 +8,8 @@ struct SendSource: Sendable {
     let reader: any ChunkSource
     /// The same, if it is a folder.
     var folder: FolderReader?
+    /// Of a folder: what its chunks were.
+    var hashes: ChunkHashes?
     /// The same, if it comes through a pipe.
     var spool: SpoolReader?
 
@@ -19,6 +21,8 @@ struct SendSource: Sendable {
         reader = shared
         folder = shared.source as? FolderReader
         spool = shared.source as? SpoolReader
+        // Each has a root of its own, also where several read the same.
+        hashes = transfer.folder == nil ? nil : try ChunkHashes(opening: context.profile.hashesPath(transfer.id))
     }
 
     /// What is the same for all transfers that read the same, cut into the same chunks.
@@ -57,6 +61,14 @@ extension SendRunner {
             await apply(machine.handle(.sourceEnded(size: size)))
             return machine.plan.place(of: place.number)
         }
+    }
+
+    /// A chunk of a folder that is read once more has to be what it was: its first hash is in the root.
+    func check(_ place: ChunkPlace, _ hash: [UInt8]) async throws(ChunkIOError) {
+        guard let folder = source.folder, let hashes = source.hashes, try !hashes.agrees(place.number, hash) else {
+            return
+        }
+        throw .partChanged(await folder.firstFailure(in: place.offset..<place.offset + UInt64(place.length)))
     }
 
     /// What the recipient has, and every other member of a group, is not kept; and only what the stored checkpoint has chained.

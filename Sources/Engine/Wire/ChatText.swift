@@ -32,6 +32,7 @@ enum ChatText {
                 entries: file.folder?.json) ?? .plain
         offer.expires = file.expiresAt.flatMap { FileTime(seconds: $0) }
         offer.retries = file.retries
+        offer.isSparse = file.isSparse
         return .fileOffer(
             FileInvitation(name: file.name, size: file.size, invitation: file.invitation, offer: offer))
     }

@@ -57,6 +57,8 @@ struct OfferedFile: Equatable, Sendable {
     var expiresAt: Int64?
     /// The number of the offer that this one repeats.
     var retries: Int64?
+    /// Whether it has holes.
+    var isSparse = false
     /// Whether the size is not known.
     var isStream: Bool { size == nil }
 }
@@ -164,7 +166,7 @@ extension Incoming {
                 chunkSize: Int(offer.chunkSize), mode: offer.mode.map { UInt32($0) },
                 modifiedAt: offer.modified?.seconds, isFolder: offer.kind == .tree,
                 folder: offer.kind == .tree ? OfferedFolder(offer.entries) : nil, expiresAt: offer.expires?.seconds,
-                retries: offer.retries))
+                retries: offer.retries, isSparse: offer.isSparse))
     }
 }
 

@@ -40,16 +40,18 @@ extension Profile {
     ///
     /// What the user repeats is what lies at the path now.
     /// - Throws: `noSuchTransfer`, `wrongState` for what goes on or is complete, `noSuchFile`, `unreadable`, `contactFailed`.
-    public func requestRetry(sending id: Int64) throws(EngineError) -> Transfer {
+    public func requestRetry(sending id: Int64) throws(EngineError) -> SendReceipt {
         let old = try read { db in try Transfer.known(db, id: id) }
         try Self.checkRetry(old)
-        guard old.folder == nil else { throw .usage("transfer \(id) is a folder: send it again with `sxfile send`") }
+        if let folder = old.folder { return try requestRetry(of: old, folder) }
         guard let path = old.path else { throw .wrongState(id, old.state, "sent again") }
         let source = try SourceFile(path: path)
-        return try write { db in
-            if !old.isToGroup, let open = try Self.openRetry(db, of: id) { return open }
-            return try Self.insertRetry(db, of: old, source)
+        var receipt = SendReceipt()
+        receipt.transfer = try write { db in
+            if !old.isToGroup, let open = try Self.openRetry(db, of: id) { return open.id }
+            return try Self.insertRetry(db, of: old, source).id
         }
+        return receipt
     }
 
     /// Asks for a file again that did not arrive: reserves the destination, and records a transfer that is accepted as soon
@@ -59,17 +61,26 @@ extension Profile {
     public func requestRetry(receiving id: Int64, into output: String? = nil) async throws(EngineError) -> Transfer {
         let old = try read { db in try Transfer.known(db, id: id) }
         try Self.checkRetry(old)
-        guard old.folder == nil else { throw .usage("transfer \(id) is a folder: its sender sends it again") }
         guard old.offerRef != nil else { throw .wrongState(id, old.state, "asked for again") }
         if let open = try read({ db in try Self.openRetry(db, of: id) }) {
             // Its sender was faster: the new offer is here.
             return open.state == .offered ? try await requestAccept(open.id, into: output) : open
         }
-        let reservation: Reservation
+        let place: (record: String, path: FilePath, discard: @Sendable () async throws -> Void)
         do {
             let destination = try output.map { try Destination(output: $0) } ?? Destination.downloads()
             if let size = old.size { try destination.requireSpace(for: Int64(clamping: size)) }
-            reservation = try destination.reserve(FileName(sanitizing: old.name))
+            let name = FileName(sanitizing: old.name)
+            if let folder = old.folder {
+                try destination.requireEntries(folder.totals.entries)
+                let record = try destination.reserveFolder(name).record
+                place = (record.text, record.finalPath, { try await FolderReservation.discard(record) })
+            } else {
+                let reservation = try destination.reserve(name)
+                place = (
+                    reservation.record.text, reservation.record.finalPath, { try await reservation.discard() }
+                )
+            }
         } catch {
             throw .destination("\(error)")
         }
@@ -82,13 +93,20 @@ extension Profile {
                 transfer.state = .accepted
                 transfer.waiting = .peer
                 transfer.retryOf = id
-                transfer.destination = reservation.record.text
-                transfer.path = reservation.record.finalPath.string
+                transfer.isSparse = old.isSparse
+                transfer.destination = place.record
+                transfer.path = place.path.string
                 try transfer.insert(db)
+                if let folder = old.folder {
+                    try Folder.insert(db, transfer: transfer.id, folder.offered(db, transfer: id))
+                    // Accepted without another look.
+                    try db.execute(
+                        sql: "UPDATE folders SET mayExecute = 0 WHERE transfer = ?", arguments: [transfer.id])
+                }
                 return transfer
             }
         } catch {
-            try? await reservation.discard()
+            try? await place.discard()
             throw error
         }
     }
@@ -126,6 +144,7 @@ extension Profile {
             transfer.sourceIdentity = source.identity
             transfer.mode = source.mode
             transfer.modifiedAt = source.modifiedAt
+            transfer.isSparse = source.isSparse
             transfer.retryOf = old.id
             transfer.expiresAt = expiresAt
             transfer.laneWish = old.laneWish

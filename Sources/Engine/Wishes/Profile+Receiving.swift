@@ -82,6 +82,7 @@ extension Profile {
         do {
             let destination = try Self.destination(output, requiresDirectory)
             if let size = transfer.size { try destination.requireSpace(for: Int64(clamping: size)) }
+            if let totals = transfer.folder?.totals { try destination.requireEntries(totals.entries) }
             record = try destination.reserveFolder(FileName(sanitizing: transfer.name)).record
         } catch {
             throw .destination("\(error)")
@@ -96,7 +97,7 @@ extension Profile {
 
     private static func checkAcceptable(_ transfer: Transfer) throws(EngineError) {
         guard transfer.direction == .receive else {
-            throw .wrongState(transfer.id, transfer.state, "accepted: it is going out")
+            throw .usage("transfer \(transfer.id) is going out: \(transfer.peer) accepts it, or not")
         }
         switch transfer.state {
         case .offered, .accepted, .active, .complete: break

@@ -24,6 +24,9 @@ public struct SendRequest: Sendable {
     /// How long the offer stands without being accepted; nil for ever.
     public var expires: Duration?
 
+    /// When the offer is withdrawn, in Unix seconds.
+    var expiresAt: Int64? { expires.map { unixNow() + max(1, $0.components.seconds) } }
+
     /// A request to `contact`.
     public init(contact: String) { self.contact = contact }
 }
@@ -62,6 +65,7 @@ extension Profile {
         if let name = request.name, name.isEmpty || name.utf8.count > 255 || name.utf8.contains(0) {
             throw .usage("a name has 1 to 255 bytes")
         }
+        try checkLane(request.lane)
         if let folder = request.folder { return try requestSend(folder, request) }
         var source: SourceFile?
         if let path = request.path { source = try SourceFile(path: path) }
@@ -72,9 +76,6 @@ extension Profile {
             } ?? false
         if request.expires != nil, isInline || source == nil {
             throw .usage("--expires goes with the offer of a file, not with what travels inside a message")
-        }
-        if request.lane == "direct", try proxy() != nil {
-            throw .usage("there is no direct lane with a proxy, which it would give away")
         }
         if request.preview != nil, !isInline { throw .usage("--preview goes with --inline only") }
         let content =
@@ -104,11 +105,18 @@ extension Profile {
                     transfer.sourceIdentity = source.identity
                     transfer.mode = source.mode
                     transfer.modifiedAt = source.modifiedAt
+                    transfer.isSparse = source.isSparse
                     transfer.message = receipt.message
                     transfer.laneWish = request.lane
-                    transfer.expiresAt = request.expires.map { unixNow() + max(1, $0.components.seconds) }
+                    transfer.expiresAt = request.expiresAt
                 }.id
             return receipt
+        }
+    }
+
+    func checkLane(_ lane: String) throws(EngineError) {
+        if lane == "direct", try proxy() != nil {
+            throw .usage("there is no direct lane with a proxy, which it would give away")
         }
     }
 

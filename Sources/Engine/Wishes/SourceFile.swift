@@ -8,6 +8,8 @@ struct SourceFile: Equatable, Sendable {
     let size: UInt64
     let mode: UInt32
     let modifiedAt: Int64
+    /// Whether a good part of it is holes.
+    let isSparse: Bool
     /// Device, inode, size, modification time in nanoseconds: what must be the same when it is read.
     let identity: String
 
@@ -35,6 +37,7 @@ struct SourceFile: Equatable, Sendable {
         size = UInt64(max(status.st_size, 0))
         mode = status.st_mode & 0o777
         modifiedAt = Int64(status.st_mtim.tv_sec)
+        isSparse = status.st_size > 4096 && status.st_blocks * 512 < status.st_size / 8 * 7
         let nanoseconds = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
         identity = "\(status.st_dev):\(status.st_ino):\(status.st_size):\(nanoseconds)"
     }

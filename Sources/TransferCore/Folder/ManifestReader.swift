@@ -73,6 +73,9 @@ public struct ManifestTotals: Hashable, Sendable {
 
     /// Nothing.
     public init() {}
+
+    /// Everything that gets a place in a file system.
+    public var entries: UInt64 { files &+ directories &+ links }
 }
 
 /// How the stream of a folder is made up: its manifest, its files one after the other in the order of the manifest, and a

@@ -16,9 +16,11 @@ struct ExportCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         let passphrase = try StandardInput.passphrase(file: passphraseFile, isNew: true, session.console)
-        try profile.export(to: path, passphrase: passphrase)
+        do { try profile.export(to: path, passphrase: passphrase) } catch EngineError.destination(let what) {
+            throw CommandFailure(.destination, what, hint: "name another file")
+        }
         session.console.result(PlainText.escaped(path))
         session.console.json("export", [("path", .string(path))])
         session.console.note(
@@ -46,7 +48,7 @@ struct ImportCommand: SessionCommand {
         let passphrase = try StandardInput.passphrase(file: passphraseFile, isNew: false, session.console)
         try Profile.importing(
             from: path, as: session.profileName, environment: session.environment, passphrase: passphrase)
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         session.console.result("\(profile.directory)")
         session.console.json("import", [("path", .string("\(profile.directory)"))])
         session.console.note(

@@ -7,7 +7,7 @@ struct RetryCommand: SessionCommand {
         commandName: "retry", abstract: "Offer a file again, or ask for it again, that did not arrive.",
         discussion: """
             For a transfer that failed, was cancelled or declined; it becomes a new one, whose id is printed. A sender offers \
-            the file again. A recipient asks for it, and has accepted it with that: the sender's next run sends it, unless \
+            the file or folder again, as it is now. A recipient asks for it, and has accepted it with that: the sender's next run sends it, unless \
             its user has withdrawn the file, or it is gone or changed.
             """)
     @Argument(help: "The transfer that ended.", completion: .ended) var id: Int64
@@ -26,8 +26,10 @@ struct RetryCommand: SessionCommand {
         switch old.direction {
         case .send:
             if output != nil { throw CommandFailure.usage("-o goes with a file that is received") }
-            let new = try profile.requestRetry(sending: id)
-            try await Sending(session: session, profile: profile, id: new.id)
+            let receipt = try profile.requestRetry(sending: id)
+            if let look = receipt.look { session.console.warn(of: look) }
+            guard let new = receipt.transfer else { return }
+            try await Sending(session: session, profile: profile, id: new)
                 .run(noWait: noWait, timeout: timeout?.duration)
         case .receive:
             let new = try await profile.requestRetry(receiving: id, into: output)
@@ -52,7 +54,7 @@ struct PauseCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         try profile.requestPause(ids)
         await session.host(profile).wakeRunningEngine()
         for transfer in try profile.transfers(.ids(ids)) {

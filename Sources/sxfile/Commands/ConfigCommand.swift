@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Glibc
 
 /// `sxfile config`.
 struct ConfigCommand: AsyncParsableCommand {
@@ -23,7 +24,7 @@ struct ConfigCommand: AsyncParsableCommand {
 
         func run(_ session: Session) async throws {
             let setting = try Setting.named(key)
-            let inForce = try session.openProfile().settingWithOrigin(setting)
+            let inForce = try session.openProfile(isOnlyLooking: true).settingWithOrigin(setting)
             guard let value = inForce.value else {
                 throw CommandFailure(.failed, "'\(key)' is not set", hint: "`sxfile config set \(key) VALUE` sets it")
             }
@@ -49,12 +50,15 @@ struct ConfigCommand: AsyncParsableCommand {
                 text = try StandardInput.text(prompt: "Type the value, then Enter:", console: session.console)
             }
             while let last = text.last, last.isNewline { text.removeLast() }
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             try profile.set(setting, text.isEmpty ? nil : text)
             await session.host(profile).wakeRunningEngine()
             let inForce = try profile.settingWithOrigin(setting)
             if case .environment(let variable) = inForce.origin {
                 session.console.complain("warning", "\(variable) is set and comes before it", color: 33)
+            }
+            if setting == .hook, let path = Setting.hookProgram(text), access(path, X_OK) != 0 {
+                session.console.complain("warning", "there is no program \(PlainText.escaped(path)) now", color: 33)
             }
             session.console.json("setting", inForce.origin.jsonMembers(setting, inForce.value))
         }
@@ -68,7 +72,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             for setting in Setting.allCases {
                 let inForce = try profile.settingWithOrigin(setting)
                 let value = inForce.value.map(setting.shown)

@@ -30,13 +30,23 @@ struct ConnectCommand: SessionCommand {
         let noWait = noWait
         let line = LiveLine(session.console, waiting: "waiting for the maker of the link to come on line")
         defer { line.end() }
-        let ending = try await session.host(profile).run(
-            .wish(.contact(contact.id)), timeout: timeout?.duration,
-            until: { profile in
-                if let made = try profile.settledContact(contact.id) { return made }
-                return try noWait && profile.isJoinWithRelay(contact: contact.id)
-                    ? profile.contact(id: contact.id) : nil
-            })
+        let ending: EngineEnding<Contact>
+        do {
+            ending = try await session.host(profile).run(
+                .wish(.contact(contact.id)), timeout: timeout?.duration,
+                until: { profile in
+                    if let made = try profile.settledContact(contact.id) { return made }
+                    return try noWait && profile.isJoinWithRelay(contact: contact.id)
+                        ? profile.contact(id: contact.id) : nil
+                })
+        } catch {
+            // A link that was used is of no use to anybody: nothing is left of it.
+            guard let failed = try profile.contact(id: contact.id), failed.state == .failed else { throw error }
+            try profile.removeContact(failed.name)
+            var failure = CommandFailure(error)
+            failure.hint = "ask for a new link, made with `sxfile invite`"
+            throw failure
+        }
         guard case .fulfilled(let made) = ending else {
             throw CommandFailure.queued("\(contact.name) has not answered yet")
         }

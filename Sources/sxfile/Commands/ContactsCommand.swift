@@ -13,7 +13,7 @@ struct ContactsCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            for contact in try session.openProfile().contacts() {
+            for contact in try session.openProfile(isOnlyLooking: true).contacts() {
                 var fields = [contact.name, contact.state.rawValue]
                 if contact.isVerified { fields.append("verified") }
                 if let policy = contact.policy.text { fields.append(PlainText.escaped(policy)) }
@@ -40,8 +40,14 @@ struct ContactsCommand: AsyncParsableCommand {
 
         func run(_ session: Session) async throws {
             let profile = try session.openProfile()
-            let contact = try profile.setPolicy(name) { policy in
-                for change in changes { change.apply(to: &policy) }
+            let contact: Contact
+            do {
+                contact = try profile.setPolicy(name) { policy in
+                    for change in changes { change.apply(to: &policy) }
+                }
+            } catch EngineError.destination(let what) {
+                throw CommandFailure(
+                    .destination, what, hint: "make the directory first, or name another with dir=PATH")
             }
             await session.host(profile).wakeRunningEngine()
             session.console.json("contact", contact.jsonMembers)
@@ -56,7 +62,7 @@ struct ContactsCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             try profile.rename(contact: old, to: new)
             session.console.result(new)
             session.console.json("contact", try profile.contact(named: new).jsonMembers)
@@ -95,7 +101,7 @@ struct ContactsCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             guard let own = try profile.securityCode(contact: name) else {
                 throw CommandFailure(.failed, "'\(name)' is not connected yet: there is no code to compare")
             }

@@ -21,7 +21,7 @@ struct DaemonCommand: SessionCommand {
     var endsWithSignal: Bool { true }
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile(limitRate: limitRate)
+        let profile = try session.openProfile(limitRate: limitRate, isOnlyLooking: true)
         let names = (acceptFrom ?? "").split(separator: ",").map(String.init)
         for name in names { _ = try profile.contact(named: name) }
         if output != nil, names.isEmpty { throw CommandFailure.usage("-o goes with --accept-from") }
@@ -34,8 +34,12 @@ struct DaemonCommand: SessionCommand {
         let accept =
             names.isEmpty ? nil : AutoAccept(contacts: Set(names), output: output.map(ProfileDirectory.absolute))
         let reporter = ProgressReporter(console: session.console, profile: profile, idle: "on line", followsAll: true)
+        let host = session.host(profile, level: .warning)
         session.console.detail("on line until interrupted")
-        _ = try await session.host(profile, level: .warning).run(.daemon(accept), progress: { reporter.take($0) })
+        if host.isEngineRunning {
+            session.console.note("another sxfile is at work for this profile: this one follows it")
+        }
+        _ = try await host.run(.daemon(accept), progress: { reporter.take($0) })
         reporter.end()
     }
 }

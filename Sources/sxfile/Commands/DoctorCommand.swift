@@ -23,7 +23,7 @@ struct DoctorCommand: SessionCommand {
 
     func run(_ session: Session) async throws {
         if rekey {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             let line = LiveLine(session.console, waiting: "renewing the keys")
             defer { line.end() }
             try await session.host(profile).rekey()
@@ -94,7 +94,7 @@ private struct Examination {
 
     mutating func profile() -> Profile? {
         do {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             tell("profile", nil, "\(profile.directory): directory and permissions")
             settings(profile)
             database(profile)
@@ -161,9 +161,9 @@ private struct Examination {
                 client.close()
             } catch {
                 switch error {
-                case .identity: tell("relay", .integrity, error.description)
+                case .identity: tell("relay", .integrity, "\(server.display): \(error)")
                 case .unreachable, .incompatible, .garbage, .timedOut, .closed:
-                    tell("relay", .relay, error.description)
+                    tell("relay", .relay, "\(server.display): \(error)")
                 }
             }
         }

@@ -14,7 +14,7 @@ struct InboxCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: !full)
         if full {
             guard let id else { throw CommandFailure.usage("--full wants the id of a folder") }
             return try await showWhole(id, profile, session)

@@ -64,7 +64,7 @@ struct InviteCommand: SessionCommand {
                 .wish(.contact(contact.id)),
                 until: { profile in
                     if let link = try profile.invitationLink(contact: contact.id) { return link }
-                    _ = try profile.settledContact(contact.id)
+                    _ = try profile.settledContact(contact.id, ifRefused: "try again later, or with another relay")
                     return nil
                 })
             guard case .fulfilled(let link) = ending else { throw CommandFailure(.failed, "no link was made") }
@@ -82,11 +82,17 @@ struct InviteCommand: SessionCommand {
 
 extension Profile {
     /// The contact once it is connected; nil before.
-    /// - Throws: why it failed.
-    func settledContact(_ id: Int64) throws -> Contact? {
+    /// - Parameter hint: what to do about a relay that makes no queues now.
+    /// - Throws: why it failed, or why it waits for a relay.
+    func settledContact(
+        _ id: Int64, ifRefused hint: String = "what was asked for is kept, `sxfile resume` tries again"
+    ) throws -> Contact? {
         guard let contact = try contact(id: id) else { throw CommandFailure(.notFound, "the contact was removed") }
         switch contact.state {
-        case .invited, .connecting: return nil
+        case .invited, .connecting:
+            // A relay that makes no queues now: whoever waits for one is told.
+            guard let reason = contact.reason, let failure = contact.failure else { return nil }
+            throw CommandFailure(ExitStatus(failure), reason, hint: hint)
         case .connected: return contact
         case .failed:
             throw CommandFailure(

@@ -15,7 +15,7 @@ struct MessagesCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         var read: [Int64] = []
         for entry in try profile.conversation(with: contact, since: since?.duration) {
             switch entry {

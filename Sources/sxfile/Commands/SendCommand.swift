@@ -48,6 +48,7 @@ struct SendCommand: SessionCommand {
     func run(_ session: Session) async throws {
         try checkSupported()
         let profile = try session.openProfile(limitRate: limitRate)
+        try UsageAdvice.check(contact: contact, profile)
         if dryRun { return try show(profile, session.console) }
         var request = SendRequest(contact: contact)
         if isFolder {

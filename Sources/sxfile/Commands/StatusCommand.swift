@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Glibc
 import Guarding
+import TransferCore
 
 /// `sxfile status`.
 struct StatusCommand: SessionCommand {
@@ -19,7 +20,7 @@ struct StatusCommand: SessionCommand {
     @OptionGroup(title: "Global options") var global: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let profile = try session.openProfile()
+        let profile = try session.openProfile(isOnlyLooking: true)
         if since != nil, !ids.isEmpty { throw CommandFailure.usage("--since and ids do not go together") }
         let filter: TransferFilter =
             if let since { .since(since.duration) } else if ids.isEmpty { all ? .all : .unfinished } else { .ids(ids) }
@@ -92,7 +93,9 @@ struct StatusCommand: SessionCommand {
         ]
         var progress: [String] = []
         if let size = transfer.size {
-            progress.append("\(Quantity.percent(transfer.transferred, of: size))% of \(Quantity.size(size))")
+            // Of a folder what is in it, as the inbox says it: its list travels too, and is nobody's concern.
+            let shown = transfer.folder?.totals.bytes ?? size
+            progress.append("\(Quantity.percent(transfer.transferred, of: size))% of \(Quantity.size(shown))")
         } else {
             progress.append(Quantity.size(transfer.transferred))
         }
@@ -120,6 +123,7 @@ struct StatusCommand: SessionCommand {
         guard !isRunning, !transfer.isFinished, !transfer.waitsForUser else { return text }
         switch (transfer.state, transfer.waiting) {
         case (_, .relayDown): return "relay was unreachable: `sxfile resume` tries again"
+        case (_, .relayBusy): return "relay took no new queues: `sxfile resume` tries again"
         case (_, .relayFull), (_, .space): return text
         case (.active, _): return "stopped: `sxfile resume` goes on with it"
         default: return text

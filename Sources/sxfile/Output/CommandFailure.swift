@@ -88,8 +88,17 @@ struct CommandFailure: Error {
         case let error as CommandFailure: self = error
         case let error as EngineError: self.init(engine: error)
         case let error as DatabaseError: self.init(engine: .database(error))
-        case let error as RelayError: self.init(.failed, error.description)
+        case let error as RelayError: self.init(relay: error)
         default: self.init(.failed, "\(error)")
+        }
+    }
+
+    private init(relay error: RelayError) {
+        self.init(.failed, error.description)
+        switch error {
+        case .inUse: hint = "give each relay a directory of its own with --data"
+        case .cannotListen: hint = "choose another place with --listen HOST:PORT; port 0 takes a free one"
+        case .directory, .spool, .database, .databaseNewer, .certificate, .password: break
         }
     }
 
@@ -101,6 +110,7 @@ struct CommandFailure: Error {
         case .noSuchGroup: hint = "`sxfile group list` lists them; `sxfile group create` makes one"
         case .noSuchMember(_, let group): hint = "`sxfile group members \(group)` lists them"
         case .groupNameTaken: hint = "choose another name"
+        case .noSuchFile: hint = "a path counts from the current directory; a text is sent with -m"
         case .noSuchTransfer: hint = "`sxfile status --all` and `sxfile inbox` list them"
         case .noSuchMessage: hint = "`sxfile messages CONTACT` shows the ids"
         case .badLink: hint = "copy the whole link, on one line, from what `sxfile invite` printed"
@@ -112,6 +122,8 @@ struct CommandFailure: Error {
             hint = "somebody else answers at this address, or the relay lost its keys: ask its operator for its address"
         case .relay(.relay, _), .link(.relayUnreachable), .link(.relayIncompatible):
             hint = "what was asked for is kept, `sxfile resume` tries again; `sxfile doctor` looks at each relay"
+        case .otherRoute:
+            hint = "stop it, or have every sxfile of this profile use the proxy: `sxfile config set proxy`"
         case .destination: hint = "choose another place with -o"
         case .notRegular: hint = "only files and folders can be sent"
         case .tooLargeInline: hint = nil

@@ -17,7 +17,10 @@ extension Transfer {
             ("by", .optional(endedBy?.rawValue)),
             ("members", isToGroup ? .array(members.map { .object($0.partMembers) }) : .null),
             ("sha256", .optional(sha256)),
-            ("retryAt", .optional(waiting == .relayDown ? retryAt.map(Quantity.timestamp) : nil)),
+            (
+                "retryAt",
+                .optional(waiting == .relayDown || waiting == .relayBusy ? retryAt.map(Quantity.timestamp) : nil)
+            ),
             ("retryOf", retryOf.map { .number($0) } ?? .null),
             ("expiresAt", .optional(expiresAt.map(Quantity.timestamp))),
             ("createdAt", .string(Quantity.timestamp(createdAt))),
@@ -65,7 +68,8 @@ extension Transfer {
         case .peer: waitingForPeer
         case .paused: "paused by you: `sxfile resume \(id)` lets it go on"
         case .relayFull: "relay is full, \(Quantity.percent(transferred, of: size ?? 0)) % waits for \(peer)"
-        case .relayDown: relayText(now: now)
+        case .relayDown: relayText("relay unreachable", now: now)
+        case .relayBusy: relayText("relay takes no new queues", now: now)
         case .space: "waiting for space"
         }
     }
@@ -77,9 +81,9 @@ extension Transfer {
         return names.prefix(2).joined(separator: ", ") + " and \(names.count - 2) more"
     }
 
-    private func relayText(now: Int64) -> String {
-        guard let retryAt else { return "relay unreachable" }
-        return retryAt > now ? "relay unreachable, next try in \(retryAt - now) s" : "relay unreachable, trying now"
+    private func relayText(_ what: String, now: Int64) -> String {
+        guard let retryAt else { return what }
+        return retryAt > now ? "\(what), next try in \(retryAt - now) s" : "\(what), trying now"
     }
 
     /// How many members of a group have it, and how many will not.

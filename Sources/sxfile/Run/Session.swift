@@ -26,24 +26,24 @@ struct Session: Sendable {
     }
 
     /// The profile that the options and the environment name.
-    /// - Parameter limitRate: what `--limit-rate` says.
-    func openProfile(limitRate: String? = nil) throws(EngineError) -> Profile {
+    /// - Parameters:
+    ///   - limitRate: what `--limit-rate` says.
+    ///   - isOnlyLooking: the command asks nothing of an engine.
+    func openProfile(limitRate: String? = nil, isOnlyLooking: Bool = false) throws(EngineError) -> Profile {
         var options: [Setting: String] = [:]
         options[.limitRate] = limitRate
         let profile = try Profile.open(name: profileName, environment: environment, options: options)
-        if limitRate != nil { warnIfAnotherWorks(profile, "keeps its own rate", .limitRate) }
-        if let proxy = try? profile.settingWithOrigin(.proxy), case .environment = proxy.origin {
-            warnIfAnotherWorks(profile, "goes its own way to the relays", .proxy)
-        }
+        if limitRate != nil { warnIfAnotherWorks(profile) }
+        if !isOnlyLooking { try profile.checkRoute() }
         return profile
     }
 
-    /// What holds for this command alone does not hold for the engine that does its work.
-    private func warnIfAnotherWorks(_ profile: Profile, _ what: String, _ setting: Setting) {
+    /// The rate of this command alone does not hold for the engine that does its work.
+    private func warnIfAnotherWorks(_ profile: Profile) {
         guard EngineHost(profile: profile, logger: logger("sxfile")).isEngineRunning else { return }
         console.complain(
             "warning",
-            "another sxfile is at work for this profile and \(what); `sxfile config set \(setting.rawValue)` changes it",
+            "another sxfile is at work for this profile and keeps its own rate; `sxfile config set limit-rate` changes it",
             color: 33)
     }
 

@@ -81,7 +81,9 @@ enum StandardInput {
         guard bytes.count <= limit else { throw CommandFailure.usage("standard input is too long for this") }
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.contains(where: { !$0.isWhitespace }) else {
-            throw CommandFailure.usage("nothing on standard input")
+            throw CommandFailure.usage(
+                "nothing on standard input",
+                hint: "pipe it in, as in `sxfile connect < FILE`, or call this at a terminal")
         }
         return text
     }

@@ -26,6 +26,8 @@ final class SOCKSServer: Sendable {
         var complaints: [String] = []
         var bytes = 0
         var open: Set<Int32> = []
+        /// Connections are cut, new ones at once.
+        var isBroken = false
     }
 
     init(names: Set<String>, user: String? = nil, password: String? = nil) throws {
@@ -54,6 +56,14 @@ final class SOCKSServer: Sendable {
     /// How many bytes went through, both ways.
     var bytes: Int { state.withLock { $0.bytes } }
 
+    /// Cuts all connections, and new ones at once, until it is whole again.
+    func setBroken(_ isBroken: Bool) {
+        state.withLock { state in
+            state.isBroken = isBroken
+            if isBroken { for descriptor in state.open { shutdown(descriptor, Int32(SHUT_RDWR)) } }
+        }
+    }
+
     /// Ends it and its connections.
     func end() {
         shutdown(listener, Int32(SHUT_RDWR))
@@ -74,7 +84,7 @@ final class SOCKSServer: Sendable {
     private func complain(_ text: String) { state.withLock { $0.complaints.append(text) } }
 
     private func serve(_ client: Int32) {
-        guard let server = negotiate(client) else {
+        guard !state.withLock({ $0.isBroken }), let server = negotiate(client) else {
             close(client)
             return
         }
