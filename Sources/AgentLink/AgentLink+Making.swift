@@ -62,6 +62,9 @@ extension AgentLink {
 
     /// A relay that makes no queues now may do so later.
     private func makeQueueLater(_ connection: Connection, _ error: AgentLinkError) {
+        // One look later is enough, whoever has asked meanwhile.
+        guard !connection.isQueueRetryDue else { return }
+        connection.isQueueRetryDue = true
         let delay = connection.queueRetryDelay
         connection.queueRetryDelay = min(60, delay * 2)
         connection.isQueueRefused = true
@@ -69,7 +72,9 @@ extension AgentLink {
         tell(.queueRefused(id, error, retryIn: Int(delay)))
         loop.scheduleTask(in: configuration.retryUnit * Int(delay)) { [weak self] in
             self?.assumeIsolated { link in
-                if let connection = link.connections[id] { link.advance(connection) }
+                guard let connection = link.connections[id] else { return }
+                connection.isQueueRetryDue = false
+                link.advance(connection)
             }
         }
     }

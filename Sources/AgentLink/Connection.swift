@@ -66,6 +66,8 @@ final class Connection {
     var fullRetryDelay: Int64 = 1
     /// No relay made a queue for it so far, and after how many seconds the next try comes; then twice that.
     var isQueueRefused = false
+    /// A timer will ask the relay again.
+    var isQueueRetryDue = false
     var queueRetryDelay: Int64 = 1
     private var roomWaiters: [CheckedContinuation<AgentLinkError?, Never>] = []
 

@@ -118,7 +118,7 @@ extension ChatEvent {
             return .groupInvite(
                 GroupInvitation(
                     inviter: try reader.member(0), inviterRole: try reader.role(1), invited: try reader.member(2),
-                    invitedRole: try reader.role(3), invitation: try reader.text(4, "invitation"),
+                    invitedRole: try reader.role(3), invitation: try reader.link(4, "invitation"),
                     profile: try reader.profile()))
         case "x.grp.acpt": return .groupAccept(member: try reader.member(0))
         case "x.grp.leave": return .groupLeave
@@ -166,7 +166,7 @@ extension ChatEvent {
         _ reader: EventReader, links: Int
     ) throws(ChatProtocolError) -> MemberInvitation {
         MemberInvitation(
-            member: try reader.member(0), group: try reader.text(links, "group invitation"),
-            direct: try reader.text(links + 1, "direct invitation"), probe: try reader.hash(links + 2, "probe", .url))
+            member: try reader.member(0), group: try reader.link(links, "group invitation"),
+            direct: try reader.link(links + 1, "direct invitation"), probe: try reader.hash(links + 2, "probe", .url))
     }
 }

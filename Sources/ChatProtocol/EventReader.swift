@@ -19,6 +19,13 @@ struct EventReader {
         return text
     }
 
+    /// An invitation link that is handed on, in a message with other things beside it.
+    func link(_ index: Int, _ what: String) throws(ChatProtocolError) -> String {
+        let link = try text(index, what)
+        guard link.utf8.count <= 8192 else { throw .invalid(what, event: event) }
+        return link
+    }
+
     func number(_ index: Int, _ what: String) throws(ChatProtocolError) -> Int64 {
         guard let number = ChatNumber.shortest(try parameter(index, what)) else { throw .invalid(what, event: event) }
         return number

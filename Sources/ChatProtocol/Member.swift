@@ -52,6 +52,9 @@ public enum MemberRole: String, Hashable, Sendable, Comparable, CaseIterable {
 
 /// How a user or a group calls itself: JSON with `displayName` and `fullName`.
 public struct Profile: Hashable, Sendable {
+    /// The most bytes of both names that are read: hosts pass profiles on, in messages with other things beside.
+    static let mostBytes = 1024
+
     /// The short name, not empty. Any text: make it harmless before showing it.
     public var displayName: String
     /// The long name, perhaps empty.
@@ -73,6 +76,9 @@ public struct Profile: Hashable, Sendable {
         case .none, .null: fullName = ""
         case .string(let name): fullName = name
         default: throw .invalid("profile", event: event)
+        }
+        guard displayName.utf8.count + fullName.utf8.count <= Self.mostBytes else {
+            throw .invalid("profile", event: event)
         }
     }
 

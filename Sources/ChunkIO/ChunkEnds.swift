@@ -20,6 +20,10 @@ public protocol ChunkSource: Sendable {
     func verifyUnchanged() throws(ChunkIOError)
     /// A reader of the same for another caller that goes in order, at another place.
     func another() -> any ChunkSource
+    /// Where what depends on reading begins: a chunk that reaches beyond is read for each caller, when it is asked for.
+    var settledEnd: Int64 { get }
+    /// Lets go of what was read ahead into buffers: nobody will ask for it.
+    func forgetAhead()
 }
 
 extension ChunkSource {
@@ -28,6 +32,12 @@ extension ChunkSource {
 
     /// A reader that does not read ahead serves any number of callers.
     public func another() -> any ChunkSource { self }
+
+    /// All of it is what it is.
+    public var settledEnd: Int64 { .max }
+
+    /// Nothing was read ahead.
+    public func forgetAhead() {}
 }
 
 /// What a recipient writes chunks to, in any order.

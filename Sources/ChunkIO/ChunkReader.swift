@@ -72,6 +72,9 @@ public final class ChunkReader: Sendable {
         file = reader.file
     }
 
+    /// Lets go of the buffers that were read ahead.
+    public func forgetAhead() { aheadInBuffers.withLock { $0.chunks = [] } }
+
     /// The same open file, read ahead for another caller.
     public func another() -> any ChunkSource { ChunkReader(of: self) }
 

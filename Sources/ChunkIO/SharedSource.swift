@@ -65,11 +65,13 @@ public final class SharedSource: Sendable {
 
     /// One more reader, for as long as the result lives.
     public func reader() -> SharedReader {
-        let number = state.withLock { state in
+        let (number, isSecond) = state.withLock { state in
             state.lastReader += 1
             state.readers[state.lastReader] = 0
-            return state.lastReader
+            return (state.lastReader, state.readers.count == 2)
         }
+        // The first one's buffers, which it will not be given any more: from now on it is given copies.
+        if isSecond { source.forgetAhead() }
         return SharedReader(number, of: self)
     }
 
@@ -199,9 +201,13 @@ public final class SharedReader: ChunkSource {
         try await shared.source.wait(for: end)
     }
 
+    private func isByItself(_ offset: Int64, _ length: Int) -> Bool {
+        shared.isAlone || offset + Int64(length) > shared.source.settledEnd
+    }
+
     /// The bytes from `offset` on; of others who read the same, if they have just read it.
     public func read(at offset: Int64, length: Int) async throws(ChunkIOError) -> ReadChunk {
-        if shared.isAlone { return try await shared.source.read(at: offset, length: length) }
+        if isByItself(offset, length) { return try await shared.source.read(at: offset, length: length) }
         return try await shared.chunk(at: offset, length: length, for: number)
     }
 
@@ -209,7 +215,9 @@ public final class SharedReader: ChunkSource {
     public func read(
         at offset: Int64, length: Int, into pool: ChunkBufferPool
     ) async throws(ChunkIOError) -> FilledChunk {
-        if shared.isAlone { return try await shared.source.read(at: offset, length: length, into: pool) }
+        if isByItself(offset, length) {
+            return try await shared.source.read(at: offset, length: length, into: pool)
+        }
         let chunk = try await shared.chunk(at: offset, length: length, for: number)
         let buffer = await pool.take()
         buffer.fill { memory in

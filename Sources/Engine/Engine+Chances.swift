@@ -85,7 +85,7 @@ extension Engine {
         }
         transfer.offerRef = ref
         transfer.invitation = file.invitation
-        transfer.mode = file.mode.map { $0 & 0o666 }
+        transfer.mode = file.mode.map { file.isFolder ? $0 : $0 & 0o666 }
         transfer.modifiedAt = file.modifiedAt
         transfer.connection = try AgentStore.insertJoiner(
             db, kind: .file, link: file.invitation, info: ChatText.acceptance(name: file.name), now: unixNow())
@@ -146,6 +146,15 @@ extension Engine {
     /// The same for a folder, which has to be what it was, entry by entry.
     private func answerRetry(_ transfer: Transfer, _ folder: Folder) async -> Bool {
         let profile = profile
+        let isOpen = try? profile.read { db in try Profile.openRetry(db, of: transfer.id) != nil }
+        if isOpen ?? false {
+            // Once at a time: it is not looked through again for that.
+            change(transfer.id) { $0.isAskedAgain = false }
+            return false
+        }
+        if transfer.parent != nil || folder.request == nil {
+            return await refuseRetry(transfer, .failed, "its sender has to send the folder again")
+        }
         do {
             // A large folder takes a while to look through: not in this actor.
             _ = try await Task.detached {

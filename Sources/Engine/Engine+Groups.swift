@@ -110,8 +110,9 @@ extension Engine {
         if isStopping { return }
         // After a start the machine may not know yet that the connection stands.
         step(row)
-        guard let event = Self.event(body) else {
-            logger.notice("a message in a group was skipped: it cannot be read")
+        let isClosing = try? profile.read { db in try GroupConnectionRow.fetch(db, connection: connection)?.isClosing }
+        guard let event = Self.event(body), isClosing == false else {
+            logger.notice("a message in a group was skipped: it cannot be read, or the connection is to go")
             return attempt("dropping a message") { db in try AgentStore.deleteInbound(db, inbound) }
         }
         logger.debug("connection \(connection): hears \(event.name)")
@@ -160,7 +161,7 @@ extension Engine {
                 try Contact.fetch(db, id: $0)
             }
         }
-        guard let contact = contact ?? nil else {
+        guard let contact = contact ?? nil, contact.state != .removed else {
             return attempt("dropping a message") { db in try AgentStore.deleteInbound(db, inbound) }
         }
         await take(Incoming(body), body, inbound: inbound, integrity, from: contact)

@@ -280,7 +280,9 @@ actor Engine {
         guard !isStopping, let offers = try? profile.transfers(.inbox), !offers.isEmpty else { return }
         for offer in offers where !offer.isPaused {
             // A member of a group has no policy, but the contact that it is proven to be has.
-            let contact = (try? profile.contact(id: offer.memberContact ?? offer.contact)) ?? nil
+            let known = (try? profile.contact(id: offer.memberContact ?? offer.contact)) ?? nil
+            // Nor has who is no contact any more.
+            let contact = known?.state == .connected ? known : nil
             let isTold = contact.map { autoAccept?.contacts.contains($0.name) ?? false } ?? false
             let policy = contact?.policy ?? AcceptPolicy()
             guard isTold || policy.accepts(offer.size) else { continue }

@@ -44,10 +44,16 @@ public struct GroupContext {
     public var random: (Int) -> [UInt8]
     /// The contacts with exactly this profile.
     public var contacts: (Profile) -> [KnownContact]
+    /// What only the two ends of a connection of the group know, the same at both.
+    public var binding: (GroupConnection) -> [UInt8]
 
     /// From these sources.
-    public init(random: @escaping (Int) -> [UInt8], contacts: @escaping (Profile) -> [KnownContact]) {
+    public init(
+        random: @escaping (Int) -> [UInt8], contacts: @escaping (Profile) -> [KnownContact],
+        binding: @escaping (GroupConnection) -> [UInt8]
+    ) {
         self.random = random
         self.contacts = contacts
+        self.binding = binding
     }
 }

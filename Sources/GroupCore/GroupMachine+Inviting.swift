@@ -35,7 +35,10 @@ extension GroupMachine {
     }
 
     func requireRoom() throws(GroupRefusal) {
-        guard members.count < Self.mostMembers - 1 else { throw .tooManyMembers(limit: Self.mostMembers) }
+        // Those who are gone count too, in time: their rows stay.
+        guard members.count < Self.mostMembers - 1, members.count + departed.count < Self.mostMembers * 4 else {
+            throw .tooManyMembers(limit: Self.mostMembers)
+        }
     }
 
     func invitationEvent(to member: GroupMember, link: String) -> ChatEvent {
@@ -83,6 +86,8 @@ extension GroupMachine {
             guard isOther, !known.announcers.contains(sender.id) else {
                 throw .duplicateMember(new.member, event: event, from: sender.id)
             }
+            // Who announces may forward links and take the announcement back: not for somebody above it.
+            guard new.role == known.role else { throw .wrongRole(new.member, expected: known.role) }
             // A fork: it was announced or introduced in another branch. The forward that follows is in order.
             members[new.member]?.announcers.append(sender.id)
             return

@@ -18,6 +18,9 @@ struct EarlyCheck: Hashable, Sendable {
 /// secret's hash; who answers with the secret is the member. A member with a borrowed profile has the secret, but not the
 /// contact's connection; the contact has the connection, but not the secret.
 ///
+/// The hash covers what ties it to both connections: a member in the middle may hand the secret on in another group, and
+/// the check with it, but the secret came there on another connection than the one on which it was sent.
+///
 /// The secret is a fresh one: that of x.grp.mem.inv is known to the introducer.
 extension GroupMachine {
     mutating func probe(_ member: GroupMember, _ step: inout GroupStep) {
@@ -25,25 +28,28 @@ extension GroupMachine {
         let secret = step.context.random(32)
         members[member.id]?.probeSent = secret
         send(.probe(secret), to: member.id, &step)
+        let bound = secret + (member.connection.map(step.context.binding) ?? [])
         for contact in step.context.contacts(member.profile) {
             // A contact that is another member is known to be that one.
             guard !members.values.contains(where: { $0.contact == contact.id }) else { continue }
             members[member.id]?.asked.append(contact.id)
-            step.actions.append(.sendToContact(contact.id, .probeCheck(hash: Self.hash(secret, contact))))
+            step.actions.append(.sendToContact(contact.id, .probeCheck(hash: Self.hash(bound, contact))))
         }
     }
 
-    /// The hash of a probe for one contact.
-    static func hash(_ probe: [UInt8], _ contact: KnownContact) -> [UInt8] { SHA256.hash(probe + contact.binding) }
+    /// The hash for one contact of a probe with what ties it to the group connection.
+    static func hash(_ bound: [UInt8], _ contact: KnownContact) -> [UInt8] { SHA256.hash(bound + contact.binding) }
 
     /// x.info.probe
-    mutating func probed(_ probe: [UInt8], by member: MemberID, _ step: inout GroupStep) {
+    mutating func probed(_ probe: [UInt8], on connection: GroupConnection, _ step: inout GroupStep) {
+        let member = connection.member
         guard members[member]?.probeReceived == nil else { return }
-        members[member]?.probeReceived = probe
+        let bound = probe + step.context.binding(connection)
+        members[member]?.probeReceived = bound
         let checks = earlyChecks
-        for check in checks where Self.hash(probe, check.contact) == check.hash {
+        for check in checks where Self.hash(bound, check.contact) == check.hash {
             earlyChecks.removeAll { $0 == check }
-            answer(probe, of: member, to: check.contact, &step)
+            answer(bound, of: member, to: check.contact, &step)
         }
     }
 
@@ -54,8 +60,8 @@ extension GroupMachine {
         switch event {
         case .probeCheck(let hash):
             for member in sortedMembers {
-                guard let probe = member.probeReceived, Self.hash(probe, contact) == hash else { continue }
-                return answer(probe, of: member.id, to: contact, &step)
+                guard let bound = member.probeReceived, Self.hash(bound, contact) == hash else { continue }
+                return answer(bound, of: member.id, to: contact, &step)
             }
             remember(EarlyCheck(contact: contact, hash: hash))
         case .probeConfirm(let probe):
@@ -80,9 +86,9 @@ extension GroupMachine {
     /// The contact knows the hash of what `member` sent me. Bound to the contact's connection, the hash proves to me too
     /// that the contact is the member; the bare hash might be handed on by somebody between the two.
     private mutating func answer(
-        _ probe: [UInt8], of member: MemberID, to contact: KnownContact, _ step: inout GroupStep
+        _ bound: [UInt8], of member: MemberID, to contact: KnownContact, _ step: inout GroupStep
     ) {
-        step.actions.append(.sendToContact(contact.id, .probeConfirm(probe)))
+        step.actions.append(.sendToContact(contact.id, .probeConfirm(Array(bound.prefix(32)))))
         if !contact.binding.isEmpty { merge(member, contact.id, &step) }
     }
 

@@ -143,7 +143,7 @@ public struct GroupMachine: Hashable, Sendable {
         case .memberDelete(let member): try removed(member, by: sender, &step)
         case .groupLeave: depart(from, .left, &step)
         case .groupDelete: try deleted(by: sender, &step)
-        case .probe(let probe): probed(probe, by: from, &step)
+        case .probe(let probe): probed(probe, on: connection, &step)
         case .groupInvite, .groupAccept, .memberInfo, .probeCheck, .probeConfirm:
             throw .wrongConnection(event: event.name, from: from)
         // Messages and files are the engine's: their events come and go without changing who is in the group.

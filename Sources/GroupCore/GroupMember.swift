@@ -27,7 +27,7 @@ public struct GroupMember: Hashable, Sendable {
     /// The secret that I sent in x.info.probe, and the contacts that were asked for it.
     var probeSent: [UInt8]?
     var asked: [Int64] = []
-    /// The secret that came in x.info.probe.
+    /// The secret that came in x.info.probe, and behind it what ties it to the connection on which it came.
     var probeReceived: [UInt8]?
 
     init(

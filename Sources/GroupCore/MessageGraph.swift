@@ -71,6 +71,8 @@ public struct MessageGraph: Hashable, Sendable {
         from member: MemberID, number: UInt64, parents: [MessageParent], message: some Collection<UInt8>
     ) -> [Finding] {
         let (key, hash) = (Key(member: member, number: number), Self.hash(message))
+        // More than a message of ours refers to is nobody's order.
+        let parents = parents.prefix(Self.mostParents)
         if let known = hashes[key] { return [known == hash ? .repeated : .contradicts(member, number: number)] }
         var findings: [Finding] = []
         let wasForked = heads.count > 1

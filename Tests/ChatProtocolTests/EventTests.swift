@@ -181,6 +181,20 @@ let eventVectors: [(text: String, id: Int64?, event: ChatEvent)] = {
         #expect(eventRefusal(text) == (what.isEmpty ? nil : .invalid(what, event: name)))
     }
 
+    /// Hosts hand on profiles and links: what is too long for that is refused where it comes from.
+    @Test func whatIsHandedOnIsBounded() throws {
+        for length in [1020, 1025] {
+            let json = "{\"displayName\":\"\(String(repeating: "a", count: length))\"}"
+            let refusal = eventRefusal(" x.info  x.json:\(json.utf8.count) \(json)")
+            #expect(refusal == (length > 1024 ? .invalid("profile", event: "x.info") : nil))
+        }
+        for length in [8192, 8193] {
+            let (link, probe) = (String(repeating: "l", count: length), String(repeating: "A", count: 43) + "=")
+            let refusal = eventRefusal(" x.grp.mem.inv bWVtYmVyLUE=,\(link),d,\(probe) ")
+            #expect(refusal == (length > 8192 ? .invalid("group invitation", event: "x.grp.mem.inv") : nil))
+        }
+    }
+
     @Test func textIsUnicode() {
         for event in ["x.msg.new c.text", "x.msg.update 1", "x.msg.eval 1"] {
             let bytes = ascii(" \(event) x.text:2 ") + [0xC3, 0x28]

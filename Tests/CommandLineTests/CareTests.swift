@@ -38,7 +38,9 @@ struct CareTests {
             #expect(try await other.run("import", file + ".bad", "--passphrase-file", secret).status != 0)
         }
         // Within the first piece it cannot be told from a wrong passphrase.
-        for (count, status) in [(bytes.count / 2, 1), (bytes.count - 1, 2), (72 + 65_553, 2), (60, 2), (0, 2)] {
+        for (count, status) in [
+            (min(bytes.count / 2, 65_000), 1), (bytes.count - 1, 2), (72 + 65_553, 2), (60, 2), (0, 2),
+        ] {
             try Array(bytes.prefix(count)).write(to: file + ".bad")
             let cut = try await other.run("import", file + ".bad", "--passphrase-file", secret)
             #expect(cut.status == status, "\(count): \(cut.errors)")

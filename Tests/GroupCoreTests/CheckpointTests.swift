@@ -36,7 +36,8 @@ import Testing
 
     /// A changed byte is refused or gives a machine that works; nothing traps.
     @Test func aChangedByteDoesNotTrap() throws {
-        let context = GroupContext(random: { [UInt8](repeating: 0, count: $0) }, contacts: { _ in [] })
+        let context = GroupContext(
+            random: { [UInt8](repeating: 0, count: $0) }, contacts: { _ in [] }, binding: { _ in [] })
         for bytes in try checkpoints().suffix(4) {
             for index in bytes.indices {
                 var changed = bytes

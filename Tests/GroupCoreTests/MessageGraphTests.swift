@@ -37,6 +37,13 @@ import Testing
         #expect(graph.parents == [parent(a, 2, "both")])
     }
 
+    @Test func moreParentsThanAMessageHasAreNotTaken() throws {
+        var graph = MessageGraph()
+        let invented = (1...200).map { parent(b, $0, "\($0)") }
+        let findings = graph.record(from: a, number: 1, parents: invented, message: bytes("1"))
+        #expect(findings == (1...UInt64(MessageGraph.mostParents)).map { .gap(b, number: $0) })
+    }
+
     @Test func aGapAndItsEnd() throws {
         var graph = MessageGraph()
         _ = graph.record(from: a, number: 1, parents: [], message: bytes("1"))

@@ -45,13 +45,26 @@ import Testing
         var machine = try #require(try world.machine(1))
         let probe = try probe(world)
         let (ends, other) = (KnownContact(id: 2, binding: [1]), KnownContact(id: 3, binding: [2]))
-        let hash = SHA256.hash(probe + ends.binding)
-        #expect(machine.handle(.contactReceived(other, .probeCheck(hash: hash)), world.context(1)).isEmpty)
         let member = try #require(try world.machine(2)).me.id
+        let connection = try #require(machine.members[member]?.connection)
+        let hash = SHA256.hash(probe + world.binding(1, connection) + ends.binding)
+        #expect(machine.handle(.contactReceived(other, .probeCheck(hash: hash)), world.context(1)).isEmpty)
         #expect(
             machine.handle(.contactReceived(ends, .probeCheck(hash: hash)), world.context(1)) == [
                 .sendToContact(2, .probeConfirm(probe)), .merge(member, contact: 2),
             ])
+    }
+
+    /// A member in the middle, in another group with the contact, hands the secret on there: it came on another connection.
+    @Test func aSecretHandedOnInAnotherGroupProvesNothing() throws {
+        let world = try world(pretended: nil)
+        let member = try #require(try world.machine(0)).me.id
+        var machine = try #require(try world.machine(1))
+        let connection = try #require(machine.members[member]?.connection)
+        let (probe, contact) = ([UInt8](repeating: 4, count: 32), KnownContact(id: 7, binding: [7]))
+        let check = ChatEvent.probeCheck(hash: SHA256.hash(probe + [1, 2, 3] + contact.binding))
+        #expect(machine.handle(.received(connection, .probe(probe)), world.context(1)).isEmpty)
+        #expect(machine.handle(.contactReceived(contact, check), world.context(1)).isEmpty)
     }
 
     /// An answer counts from whom it was asked for only.
@@ -73,10 +86,11 @@ import Testing
         var machine = try #require(try world.machine(1))
         let contact = KnownContact(id: 7, binding: [7])
         let probe = [UInt8](repeating: 4, count: 32)
-        let check = ChatEvent.probeCheck(hash: SHA256.hash(probe + contact.binding))
-        #expect(machine.handle(.contactReceived(contact, check), world.context(1)).isEmpty)
-        machine = try GroupMachine(checkpoint: machine.checkpoint())
         let connection = try #require(machine.members[member]?.connection)
+        let hash = SHA256.hash(probe + world.binding(1, connection) + contact.binding)
+        #expect(
+            machine.handle(.contactReceived(contact, .probeCheck(hash: hash)), world.context(1)).isEmpty)
+        machine = try GroupMachine(checkpoint: machine.checkpoint())
         #expect(
             machine.handle(.received(connection, .probe(probe)), world.context(1)).first
                 == .sendToContact(7, .probeConfirm(probe)))

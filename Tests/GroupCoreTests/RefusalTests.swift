@@ -82,6 +82,21 @@ import Testing
         }
     }
 
+    /// An admin who calls an owner a member, to forward links in its name or to take the announcement back.
+    @Test func announcementOfAKnownMemberWithAnotherRole() throws {
+        var world = try world()
+        let owner = try #require(try world.machine(2)?.members[id(world, 0)]?.connection)
+        let known = MemberAnnouncement(connected: [], new: someone(stranger, .owner))
+        try world.handle(2, .received(owner, .memberNew(known)))
+        for role in [MemberRole.member, .admin] {
+            let lower = MemberAnnouncement(connected: [], new: someone(stranger, role))
+            try expect(.wrongRole(stranger, expected: .owner), world, 2, from: 1, .memberNew(lower))
+        }
+        try expect(
+            .roleTooLow(try id(world, 1), event: "x.grp.mem.new", needed: .owner), world, 2, from: 1,
+            .memberNew(known))
+    }
+
     @Test func forwardOfAMemberWithAnInvitation() throws {
         let world = try world()
         let (sender, event) = (try id(world, 1), "x.grp.mem.fwd")

@@ -134,7 +134,14 @@ struct World {
             random: { random.bytes($0) },
             contacts: { profile in
                 contacts.filter { $0.value == profile }.keys.sorted().map { contact(node, $0) }
-            })
+            },
+            binding: { binding(node, $0) })
+    }
+
+    /// What ties a connection of the group together, at both ends.
+    func binding(_ node: Int, _ connection: GroupConnection) -> [UInt8] {
+        let pair = [node, number(of: connection.member)].sorted()
+        return binds ? Array("\(pair) \(connection.introducer.text)".utf8) : []
     }
 
     func contact(_ node: Int, _ id: Int64) -> KnownContact {

@@ -17,6 +17,8 @@ public final class FolderReader: ChunkSource {
     private let ahead = Guarded(ReadAhead())
     private let aheadInBuffers = Guarded(ReadAhead())
     private let size: Int64
+    /// Where the verdicts begin: what they say depends on what was read of the files.
+    public let settledEnd: Int64
 
     /// Opens the manifest at `manifest`, which a `FolderScan` wrote, and the verdicts beside it, made if they are missing.
     /// - Throws: `sourceMissing`, `listRefused`.
@@ -27,6 +29,7 @@ public final class FolderReader: ChunkSource {
         worker = WorkerThread(named: "sxfile-folder")
         owner = nil
         size = Int64(layout.size)
+        settledEnd = Int64(layout.manifest + layout.content)
     }
 
     private init(of reader: FolderReader) {
@@ -34,6 +37,7 @@ public final class FolderReader: ChunkSource {
         worker = reader.worker
         owner = reader
         size = reader.size
+        settledEnd = reader.settledEnd
     }
 
     deinit { if owner == nil { worker.stop() } }
@@ -87,10 +91,15 @@ public final class FolderReader: ChunkSource {
         precondition(
             offset >= 0 && length >= 1 && length <= ChunkReader.maximumLength && offset <= size - Int64(length),
             "not a chunk of a folder")
-        let (wanted, started) = ahead.withLock { $0.take(offset: offset, length: length, size: size) }
+        // Whole chunks before the verdicts only.
+        let end = settledEnd - settledEnd % Int64(length)
+        let (wanted, started) = ahead.withLock { $0.take(offset: offset, length: length, size: end) }
         for pending in started { start(pending) }
         return try await wanted.result().get()
     }
+
+    /// Lets go of the buffers that were read ahead.
+    public func forgetAhead() { aheadInBuffers.withLock { $0.chunks = [] } }
 
     /// What changed has a verdict.
     public func verifyUnchanged() throws(ChunkIOError) {}

@@ -60,7 +60,10 @@ public final class StreamInput: Sendable {
                 guard let row = try? profile.transfer(id: transfer) else { return nil }
                 // What was cancelled or declined is not kept any longer.
                 if row.state.isEnded { throw .inputForgotten }
-                return isBounded && row.lane == "direct" ? Self.directLimit : nil
+                // Who takes it some other time, or by the relay, has to find all of it.
+                let takers = row.isToGroup ? row.members.filter { !$0.state.isEnded } : [row]
+                let isTakenAway = !takers.isEmpty && takers.allSatisfy { $0.lane == "direct" }
+                return isBounded && isTakenAway ? Self.directLimit : nil
             }
         } catch {
             throw .unreadable("standard input", "\(error)")

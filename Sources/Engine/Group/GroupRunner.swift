@@ -107,13 +107,17 @@ struct GroupRunner {
             try AgentStore.allow(db, connection, info: info.message().encoded())
             outcome.said.append(info.name)
         case .send(let name, let message):
-            let bytes = try message.message().encoded()
+            // What somebody else has said and does not fit here must not keep the group from going on.
+            guard let bytes = try encoded(message.message, isOurs: subject != nil) else { return }
             if subject != nil { (outcome.number, outcome.message) = (message.id, bytes) }
             guard let connection = try GroupConnectionRow.fetch(db, group: id, name)?.connection else { return }
             try Outgoing.insert(db, connection, bytes, subject: subject)
         case .sendToContact(let contact, let event):
             guard let connection = try Contact.fetch(db, id: contact)?.connection else { return }
-            try Outgoing.insert(db, connection, event.message().encoded())
+            guard let bytes = try encoded({ () throws(ChatProtocolError) in try event.message() }, isOurs: false) else {
+                return
+            }
+            try Outgoing.insert(db, connection, bytes)
         case .close(let name): try GroupConnectionRow.fetch(db, group: id, name)?.setClosing(db)
         case .merge: break  // The members' rows say so.
         case .tell(let notice): outcome.notices.append(notice)
@@ -121,11 +125,25 @@ struct GroupRunner {
         }
     }
 
+    private func encoded(
+        _ message: () throws(ChatProtocolError) -> ChatMessage, isOurs: Bool
+    ) throws -> [UInt8]? {
+        do { return try message().encoded() } catch {
+            if isOurs { throw error }
+            return nil
+        }
+    }
+
     private var context: GroupContext {
         let (db, id) = (db, id)
         return GroupContext(
             random: { SecureRandom.bytes($0) },
-            contacts: { profile in (try? Self.contacts(db, with: profile, besides: id)) ?? [] })
+            contacts: { profile in (try? Self.contacts(db, with: profile, besides: id)) ?? [] },
+            binding: { name in
+                let connection = try? GroupConnectionRow.fetch(db, group: id, name)?.connection
+                let code = connection.flatMap { try? AgentStore.securityCode(db, $0) }
+                return Array((code ?? "").utf8)
+            })
     }
 
     /// The connected contacts with this profile, except those that are contacts by a direct connection of the group itself.
@@ -178,6 +196,12 @@ struct GroupRunner {
         if row.connection != active {
             try db.execute(
                 sql: "UPDATE contacts SET connection = ? WHERE id = ?", arguments: [active?.rawValue, row.channel])
+            // What waits for the connection that was lost goes by the one that is left.
+            if let active, let lost = row.connection {
+                try db.execute(
+                    sql: "UPDATE outgoing SET connection = ? WHERE connection = ?",
+                    arguments: [active.rawValue, lost.rawValue])
+            }
         }
         let contact = try contact(of: member, row)
         try db.execute(

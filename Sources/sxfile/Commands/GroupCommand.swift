@@ -36,7 +36,7 @@ struct GroupCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             for group in try profile.groups() {
                 let inviter = try group.inviter.flatMap { try profile.contact(id: $0)?.name }
                 let members = try profile.members(of: group.id)
@@ -133,7 +133,7 @@ struct GroupCommand: AsyncParsableCommand {
         @OptionGroup(title: "Global options") var global: GlobalOptions
 
         func run(_ session: Session) async throws {
-            let profile = try session.openProfile()
+            let profile = try session.openProfile(isOnlyLooking: true)
             let group = try profile.group(named: name)
             let members = try profile.members(of: group.id)
             let introductions = try profile.introductions(group: group.id)
