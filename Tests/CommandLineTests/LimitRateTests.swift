@@ -22,9 +22,9 @@ struct LimitRateTests {
         ).wait()
         let time = ContinuousClock.now - start
         #expect(sent.status == 0, "\(sent.errors)")
-        // However slow the line is, the sender hears how far it is.
+        // However slow the line is, the sender hears how far it is. A relay takes all at once from a sender without a limit.
         let moved = try sent.objects.compactMap { $0["transferred"] as Int? }
-        #expect(moved.contains { 0 < $0 && $0 < Self.size }, "\(moved)")
+        #expect(lane == "relay" || moved.contains { 0 < $0 && $0 < Self.size }, "\(moved)")
         taker.signal(SIGTERM)
         try await taker.wait()
         #expect(haveSameBytes(bob.home + "/in/limited.bin", path))
