@@ -128,10 +128,7 @@ extension Profile {
         guard let contact = try Contact.fetch(db, id: transfer.contact), contact.state != .removed else {
             throw EngineError.noSuchContact(transfer.peer)
         }
-        guard contact.state != .failed else {
-            throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
-        }
-        return contact
+        return try checkUsable(contact)
     }
 
     /// A new offer of what `old` was to send. It goes as a file of its own, also where that one was inside a message.
@@ -140,10 +137,7 @@ extension Profile {
         _ db: GRDB.Database, of old: Transfer, _ source: SourceFile, expiresAt: Int64? = nil
     ) throws -> Transfer {
         func fill(_ transfer: inout Transfer, _ old: Transfer) {
-            transfer.path = source.path
-            transfer.sourceIdentity = source.identity
-            transfer.mode = source.mode
-            transfer.modifiedAt = source.modifiedAt
+            transfer.setSource(source)
             transfer.isSparse = source.isSparse
             transfer.retryOf = old.id
             transfer.expiresAt = expiresAt

@@ -101,10 +101,7 @@ extension Profile {
             }
             receipt.transfer =
                 try recipient.insertOffer(db, name: request.name ?? source.name, size: source.size) { transfer in
-                    transfer.path = source.path
-                    transfer.sourceIdentity = source.identity
-                    transfer.mode = source.mode
-                    transfer.modifiedAt = source.modifiedAt
+                    transfer.setSource(source)
                     transfer.isSparse = source.isSparse
                     transfer.message = receipt.message
                     transfer.laneWish = request.lane
@@ -125,7 +122,10 @@ extension Profile {
     public func checkRecipient(_ name: String) throws(EngineError) { try read { db in _ = try Recipient(db, name) } }
 
     static func usableContact(_ db: GRDB.Database, _ name: String) throws -> Contact {
-        let contact = try Contact.named(db, name)
+        try checkUsable(Contact.named(db, name))
+    }
+
+    static func checkUsable(_ contact: Contact) throws -> Contact {
         guard contact.state != .failed else {
             throw EngineError.contactFailed(contact.name, contact.reason ?? "its connection failed")
         }
@@ -139,10 +139,7 @@ extension Profile {
         var transfer = Transfer(
             id: try Meta.nextID(db), direction: .send, contact: contact, isInline: true,
             name: request.name ?? source.name, size: source.size, chunkSize: ChunkPlan.inlineChunkSize, now: unixNow())
-        transfer.path = source.path
-        transfer.sourceIdentity = source.identity
-        transfer.mode = source.mode
-        transfer.modifiedAt = source.modifiedAt
+        transfer.setSource(source)
         transfer.root = content.root
         transfer.message = message
         transfer.laneWish = request.lane

@@ -65,3 +65,13 @@ struct SourceFile: Equatable, Sendable {
         }
     }
 }
+
+extension Transfer {
+    /// What is sent, as it is now.
+    mutating func setSource(_ source: SourceFile) {
+        path = source.path
+        sourceIdentity = source.identity
+        mode = source.mode
+        modifiedAt = source.modifiedAt
+    }
+}
